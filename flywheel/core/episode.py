@@ -1,0 +1,129 @@
+"""Episode: one run of a policy from reset to end, with its provenance."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flywheel.core.errors import EpisodeError
+
+Floats = NDArray[np.float32]
+Bools = NDArray[np.bool_]
+
+
+class Source(StrEnum):
+    """Why an episode was made."""
+
+    DEMONSTRATION = "demonstration"
+    COLLECTION = "collection"
+    EVALUATION = "evaluation"
+    FINAL = "final"
+
+
+class Outcome(StrEnum):
+    """How an episode ended. Only successes and failures count in a success rate."""
+
+    SUCCESS = "success"
+    FAILURE = "failure"
+    UNSCORED = "unscored"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, kw_only=True)
+class EpisodeRequest:
+    """An episode to be made. The same request makes the same episode."""
+
+    task: str
+    seed: int
+    iteration: int
+    source: Source
+
+    @property
+    def episode_id(self) -> str:
+        """Unique in a store: derived from what is asked for, never from the clock."""
+        return f"{self.iteration:04d}-{self.source}-{self.task.replace('/', '.')}-{self.seed}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Episode:
+    """T decisions and the T+1 observations around them.
+
+    An episode checks itself when it is made: `EpisodeError` names the array that is wrong. One that crashed keeps
+    what came before the crash (T may be 0) and says why in `error`.
+    """
+
+    episode_id: str
+    task: str
+    scene: str
+    source: Source
+    iteration: int
+    behaviour_policy: str
+    seed: int
+    initial_state: str
+    """Digest of the simulator's state right after reset."""
+    decision_s: float
+    """Simulated seconds between two decisions."""
+    observations: Mapping[str, Floats]
+    """Modality name -> [T+1, D]."""
+    actions: Floats
+    """[T, A], each in [-1, 1]."""
+    rewards: Floats
+    """[T], as the environment reported them."""
+    successes: Bools
+    """[T], true where the environment reported success after that decision."""
+    facts: Mapping[str, Floats]
+    """What relabelling needs, name -> [T, R, F]: after each of the R environment steps of a decision."""
+    scored: bool
+    """Whether the environment reports success at all."""
+    terminated: bool
+    truncated: bool
+    error: str | None = None
+
+    def __post_init__(self) -> None:
+        num_decisions = len(self.actions)
+        if self.error is None and num_decisions == 0:
+            self._refuse("actions", "an episode has at least one decision")
+        if self.terminated and self.truncated:
+            self._refuse("terminated", "an episode is terminated or truncated, not both")
+        self._check("actions", self.actions, (num_decisions, None))
+        self._check("rewards", self.rewards, (num_decisions,))
+        self._check("successes", self.successes, (num_decisions,))
+        for name, values in self.observations.items():
+            self._check(f"observations.{name}", values, (num_decisions + 1, None))
+        for name, values in self.facts.items():
+            self._check(f"facts.{name}", values, (num_decisions, None, None))
+
+    @property
+    def num_decisions(self) -> int:
+        """T."""
+        return len(self.actions)
+
+    @property
+    def outcome(self) -> Outcome:
+        """Under the episode's own task, as the environment reported it."""
+        if self.error is not None:
+            return Outcome.ERROR
+        if not self.scored:
+            return Outcome.UNSCORED
+        return Outcome.SUCCESS if bool(self.successes.any()) else Outcome.FAILURE
+
+    @property
+    def time_to_success_s(self) -> float | None:
+        """Simulated seconds until the first success; None where there was none."""
+        if self.outcome is not Outcome.SUCCESS:
+            return None
+        return float(np.argmax(self.successes) + 1) * self.decision_s
+
+    def _check(self, name: str, values: NDArray[np.generic], shape: tuple[int | None, ...]) -> None:
+        fits = values.ndim == len(shape) and all(
+            want in (None, have) for have, want in zip(values.shape, shape, strict=True)
+        )
+        if not fits:
+            self._refuse(name, f"shape {list(values.shape)} does not fit {list(shape)}")
+        if values.dtype.kind == "f" and not np.isfinite(values).all():
+            self._refuse(name, "holds NaN or infinite values")
+
+    def _refuse(self, name: str, reason: str) -> None:
+        raise EpisodeError(f"episode {self.episode_id}: {name}: {reason}")

@@ -1,0 +1,76 @@
+"""Iteration: one turn of the wheel, and what each stage must have produced."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any
+
+from flywheel.core.errors import IterationError
+
+
+class Stage(StrEnum):
+    """The loop's verbs."""
+
+    INGEST = "ingest"
+    COLLECT = "collect"
+    RELABEL = "relabel"
+    TRAIN = "train"
+    EVALUATE = "evaluate"
+    DEPLOY = "deploy"
+
+
+PRODUCTS: Mapping[Stage, tuple[str, ...]] = {
+    Stage.INGEST: ("episodes_version", "tasks"),
+    Stage.COLLECT: ("episodes_version", "behaviour_policy", "tasks"),
+    Stage.RELABEL: ("episodes_version", "labels_version"),
+    Stage.TRAIN: ("policy_id", "digest", "parent", "trained_on", "num_updates"),
+    Stage.EVALUATE: ("policy_id", "episodes_version", "tasks", "decision", "reason"),
+    Stage.DEPLOY: ("live", "deployed"),
+}
+"""What the outcome of each stage must hold."""
+
+Outcomes = Mapping[str, Any]
+"""What a stage produced: plain JSON values."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Iteration:
+    """One turn. Iteration 0 is pretraining: it has demonstrations instead of its own episodes."""
+
+    number: int
+    live: str | None = None
+    """The live policy version when this turn began."""
+    candidate: str | None = None
+    """The policy version that the turn before trained, promoted or not."""
+    outcomes: Mapping[Stage, Outcomes] = field(default_factory=dict)
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """In order."""
+        first = Stage.INGEST if self.number == 0 else Stage.COLLECT
+        return (first, Stage.RELABEL, Stage.TRAIN, Stage.EVALUATE, Stage.DEPLOY)
+
+    def remaining(self) -> tuple[Stage, ...]:
+        """The stages without an outcome, in order."""
+        return tuple(stage for stage in self.stages if stage not in self.outcomes)
+
+    def completed(self, stage: Stage, outcome: Outcomes) -> "Iteration":
+        """This iteration with the stage's outcome. IterationError: not the next stage, or a product is missing."""
+        remaining = self.remaining()
+        if not remaining or remaining[0] is not stage:
+            due = remaining[0] if remaining else "nothing"
+            raise IterationError(f"iteration {self.number}: {stage} cannot complete, {due} is due")
+        missing = [name for name in PRODUCTS[stage] if name not in outcome]
+        if missing:
+            raise IterationError(f"iteration {self.number}: {stage} did not produce {', '.join(missing)}")
+        return replace(self, outcomes={**self.outcomes, stage: outcome})
+
+    def following(self) -> "Iteration":
+        """The next turn. IterationError: this one is not finished."""
+        if self.remaining():
+            raise IterationError(f"iteration {self.number}: {self.remaining()[0]} is still to do")
+        return Iteration(
+            number=self.number + 1,
+            live=self.outcomes[Stage.DEPLOY]["live"],
+            candidate=self.outcomes[Stage.TRAIN]["policy_id"],
+        )

@@ -1,0 +1,236 @@
+"""Running a policy: many environments stepped together, one forward for all of them."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+from flywheel.core.contract import Body
+from flywheel.core.episode import Episode, EpisodeRequest, Floats
+from flywheel.core.errors import EnvironmentFailure, EpisodeError
+from flywheel.core.task import Task
+
+Observation = Mapping[str, Floats]
+"""Modality name -> [D]."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Transition:
+    """What one decision led to."""
+
+    observation: Observation
+    reward: float
+    success: bool | None
+    """After any environment step of the decision; None where the environment does not say."""
+    terminated: bool
+    facts: Mapping[str, Floats]
+    """Name -> [R, F]: after each environment step of the decision."""
+
+
+class Environment(Protocol):
+    """One task's environment. Whatever it raises becomes an episode with an error, and never stops the others."""
+
+    task: Task
+    body: Body
+    max_decisions: int
+    """Decisions before the episode is truncated."""
+
+    def reset(self, seed: int) -> Observation:
+        """The same seed gives the same initial state."""
+        ...
+
+    def initial_state(self) -> str:
+        """Digest of the simulator's state right after reset."""
+        ...
+
+    def step(self, action: Floats) -> Transition:
+        """[A], each in [-1, 1]."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Policy(Protocol):
+    """Chooses actions for a batch of environments."""
+
+    version: str
+
+    def begin(self, slot: int, request: EpisodeRequest) -> None:
+        """An episode starts in the slot."""
+        ...
+
+    def act(self, slots: Sequence[int], observations: Sequence[Observation], tasks: Sequence[str]) -> Sequence[Floats]:
+        """One action [A] per slot, A of the slot's task."""
+        ...
+
+
+@dataclass
+class _Running:
+    """An episode being made in one slot."""
+
+    request: EpisodeRequest
+    environment: Environment
+    observations: list[Observation] = field(default_factory=list)
+    actions: list[Floats] = field(default_factory=list)
+    transitions: list[Transition] = field(default_factory=list)
+    initial_state: str = ""
+    error: str | None = None
+
+    @property
+    def over(self) -> bool:
+        if self.error is not None:
+            return True
+        last = self.transitions[-1] if self.transitions else None
+        return last is not None and (last.terminated or len(self.transitions) >= self.environment.max_decisions)
+
+
+def run_episodes(
+    requests: Sequence[EpisodeRequest],
+    *,
+    environment: Callable[[str], Environment],
+    policy: Policy,
+    num_environments: int,
+) -> Iterator[Episode]:
+    """Makes the requested episodes, `num_environments` at a time, and yields each as it ends.
+
+    `environment` makes an environment for a task; each slot keeps its environments and takes the next request when its
+    episode ends. An episode's draws come from its own seed, so the order of completion changes nothing.
+    """
+    waiting = list(reversed(requests))
+    slots: list[dict[str, Environment]] = [{} for _ in range(min(num_environments, len(requests)))]
+    running: dict[int, _Running] = {}
+    try:
+        while waiting or running:
+            for slot, environments in enumerate(slots):
+                while slot not in running and waiting:
+                    episode = _start(waiting.pop(), environments, environment)
+                    if episode.error is not None:
+                        yield _finish(episode, policy.version, environments)
+                        continue
+                    policy.begin(slot, episode.request)
+                    running[slot] = episode
+            if not running:
+                continue
+            active = list(running)
+            actions = policy.act(
+                active,
+                [running[slot].observations[-1] for slot in active],
+                [running[slot].request.task for slot in active],
+            )
+            for slot, action in zip(active, actions, strict=True):
+                episode = running[slot]
+                _advance(episode, action)
+                if episode.over:
+                    del running[slot]
+                    yield _finish(episode, policy.version, slots[slot])
+    finally:
+        for environments in slots:
+            for some in environments.values():
+                some.close()
+
+
+def _start(
+    request: EpisodeRequest, environments: dict[str, Environment], make: Callable[[str], Environment]
+) -> _Running:
+    if request.task not in environments:
+        environments[request.task] = make(request.task)
+    episode = _Running(request=request, environment=environments[request.task])
+    try:
+        episode.observations.append(_checked(episode.environment.reset(request.seed)))
+        episode.initial_state = episode.environment.initial_state()
+    except Exception as failure:  # noqa: BLE001 - foreign simulators raise anything; the episode carries it
+        episode.error = _reason(failure)
+    return episode
+
+
+def _advance(episode: _Running, action: Floats) -> None:
+    try:
+        transition = episode.environment.step(action)
+        _checked(transition.observation)
+        if not np.isfinite(transition.reward):
+            raise EnvironmentFailure(f"reward {transition.reward}")
+    except Exception as failure:  # noqa: BLE001 - foreign simulators raise anything; the episode carries it
+        episode.error = _reason(failure)
+        return
+    episode.actions.append(action)
+    episode.transitions.append(transition)
+    episode.observations.append(transition.observation)
+
+
+def _checked(observation: Observation) -> Observation:
+    for name, values in observation.items():
+        if not np.isfinite(values).all():
+            raise EnvironmentFailure(f"observation {name} holds NaN or infinite values")
+    return observation
+
+
+def _reason(failure: Exception) -> str:
+    return f"{type(failure).__name__}: {failure}"
+
+
+def _finish(running: _Running, version: str, environments: dict[str, Environment]) -> Episode:
+    if running.error is not None:
+        environments.pop(running.request.task).close()
+    try:
+        return _episode(running, version)
+    except EpisodeError as failure:
+        return failed_episode(
+            running.request, scene=running.environment.task.scene, behaviour_policy=version, error=str(failure)
+        )
+
+
+def _episode(running: _Running, version: str) -> Episode:
+    request, body, transitions = running.request, running.environment.body, running.transitions
+    last = transitions[-1] if transitions else None
+    terminated = last is not None and last.terminated
+    return Episode(
+        episode_id=request.episode_id,
+        task=request.task,
+        scene=running.environment.task.scene,
+        source=request.source,
+        iteration=request.iteration,
+        behaviour_policy=version,
+        seed=request.seed,
+        initial_state=running.initial_state,
+        decision_s=body.decision_s,
+        observations={
+            name: np.stack([observation[name] for observation in running.observations]).astype(np.float32)
+            for name in (body.modalities if running.observations else ())
+        },
+        actions=np.asarray(running.actions, np.float32).reshape(len(running.actions), body.action_size),
+        rewards=np.array([transition.reward for transition in transitions], np.float32),
+        successes=np.array([bool(transition.success) for transition in transitions], np.bool_),
+        facts={
+            name: np.stack([transition.facts[name] for transition in transitions]).astype(np.float32)
+            for name in (last.facts if last is not None else ())
+        },
+        scored=last is not None and last.success is not None,
+        terminated=terminated,
+        truncated=running.error is None and not terminated,
+        error=running.error,
+    )
+
+
+def failed_episode(request: EpisodeRequest, *, scene: str, behaviour_policy: str, error: str) -> Episode:
+    """The record of an episode of which nothing can be kept."""
+    return Episode(
+        episode_id=request.episode_id,
+        task=request.task,
+        scene=scene,
+        source=request.source,
+        iteration=request.iteration,
+        behaviour_policy=behaviour_policy,
+        seed=request.seed,
+        initial_state="",
+        decision_s=0.0,
+        observations={},
+        actions=np.zeros((0, 0), np.float32),
+        rewards=np.zeros(0, np.float32),
+        successes=np.zeros(0, np.bool_),
+        facts={},
+        scored=False,
+        terminated=False,
+        truncated=False,
+        error=error,
+    )

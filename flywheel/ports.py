@@ -1,0 +1,198 @@
+"""What the stages need from the world. Implemented in store, cluster and metrics; in memory in the tests."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from flywheel.core.episode import Episode, EpisodeRequest, Floats, Outcome, Source
+from flywheel.core.iteration import Iteration, Stage
+from flywheel.core.policy import PolicyVersion
+from flywheel.core.task import Label
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """A written file that no table names yet: nobody reads it before it is committed."""
+
+    path: str
+    """Relative to its table."""
+    num_bytes: int
+    num_rows: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class EpisodeSummary:
+    """An episode without its arrays."""
+
+    episode_id: str
+    task: str
+    scene: str
+    source: Source
+    iteration: int
+    behaviour_policy: str
+    seed: int
+    initial_state: str
+    outcome: Outcome
+    num_decisions: int
+    time_to_success_s: float | None
+    error: str | None
+
+
+class EpisodeTable(Protocol):
+    """Episodes: appended in one transaction, never changed."""
+
+    def write(self, episodes: Sequence[Episode]) -> Part:
+        """Writes one file of episodes, invisible until committed. The same episodes give the same path."""
+        ...
+
+    def commit(self, parts: Sequence[Part], *, transaction: str) -> int:
+        """Makes the parts visible, all or none, and returns the new version. A transaction commits once."""
+        ...
+
+    def committed(self, transaction: str) -> int | None:
+        """The table's version if the transaction was committed, else None."""
+        ...
+
+    def summaries(self, *, version: int | None = None, iteration: int | None = None) -> list[EpisodeSummary]:
+        """Ordered by episode id; of one iteration or of all. Reads no arrays."""
+        ...
+
+    def read(self, *, version: int | None = None, episode_ids: Iterable[str] | None = None) -> Iterator[Episode]:
+        """Whole episodes, ordered by episode id. NotFoundError: an id that the version does not hold."""
+        ...
+
+
+class LabelTable(Protocol):
+    """Labels: (episode, task, labeler, version) rows beside the episodes; the newest labeler version counts."""
+
+    def write(self, labels: Sequence[Label]) -> Part: ...
+
+    def commit(self, parts: Sequence[Part], *, transaction: str) -> int: ...
+
+    def committed(self, transaction: str) -> int | None: ...
+
+    def read(self, *, version: int | None = None) -> Mapping[str, Sequence[Label]]:
+        """Episode id -> one label per task."""
+        ...
+
+
+class Records(Protocol):
+    """Immutable JSON objects under slash-separated keys."""
+
+    def write(self, key: str, record: Mapping[str, Any]) -> None:
+        """Put-if-absent. RecordExistsError: the key is taken."""
+        ...
+
+    def read(self, key: str) -> dict[str, Any] | None:
+        """None where there is no such record. StoreError: it is there but is not what was written."""
+        ...
+
+    def keys(self, prefix: str) -> list[str]:
+        """Sorted."""
+        ...
+
+
+class Policies(Protocol):
+    """The files of policy versions. The manifest is written last: without it there is no version."""
+
+    def save(self, version: PolicyVersion, files: Mapping[str, bytes]) -> None:
+        """Replaces what a crashed attempt left; a finished version is never replaced (RecordExistsError)."""
+        ...
+
+    def load(self, policy_id: str) -> Mapping[str, bytes]:
+        """File name -> bytes, checked against the manifest. CheckpointError: missing or damaged, naming the file."""
+        ...
+
+    def version(self, policy_id: str) -> PolicyVersion | None:
+        """None where it was never finished."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingRequest:
+    """A policy version to be trained."""
+
+    iteration: int
+    policy_id: str
+    parent: str | None
+    episodes_version: int
+    labels_version: int
+    mixture: Mapping[str, float]
+    num_updates: int
+    bc_weight: float
+    learning_rate: float
+    seed: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingResult:
+    """A finished policy version and the last means of the learner's figures."""
+
+    version: PolicyVersion
+    metrics: Mapping[str, float]
+
+
+class Trainer(Protocol):
+    """Trains a policy version and saves it."""
+
+    def train(self, request: TrainingRequest, observer: "Observer") -> TrainingResult:
+        """Goes on from the newest checkpoint of the same request. TrainingError: it failed, with the root cause."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Behaviour:
+    """Who acts, and how."""
+
+    policy_id: str | None
+    """None: the task's demonstrator."""
+    sampled: bool
+    """Draw actions from the policy's distribution, or take its most likely ones."""
+    random_actions: float = 0.0
+    """Share of decisions replaced by uniform random actions."""
+
+
+class Collectors(Protocol):
+    """Processes that run environments."""
+
+    def collect(
+        self, requests: Sequence[EpisodeRequest], behaviour: Behaviour, observer: "Observer"
+    ) -> tuple[list[Part], list[EpisodeSummary]]:
+        """Makes every requested episode exactly once; one that crashes or hangs comes back with an error."""
+        ...
+
+
+class Relabeler(Protocol):
+    """Labels episodes, many at a time."""
+
+    def relabel(self, episodes: Sequence[EpisodeSummary], *, episodes_version: int, observer: "Observer") -> list[Part]:
+        """Every episode for every task that can judge it."""
+        ...
+
+
+class Endpoint(Protocol):
+    """Serves one policy version."""
+
+    def deploy(self, policy_id: str) -> None:
+        """Returns when the endpoint answers with that version. EndpointError: it does not."""
+        ...
+
+    def act(self, observations: Mapping[str, Floats], task: str) -> tuple[Floats, str]:
+        """Observations, modality -> [B, H, D]; most likely actions [B, A] and the version that chose them."""
+        ...
+
+
+class Observer(Protocol):
+    """Hears what happens; it must not fail and changes nothing."""
+
+    def stage_started(self, iteration: int, stage: str) -> None: ...
+
+    def progress(self, done: int, total: int, **figures: float) -> None:
+        """Of the stage that runs."""
+        ...
+
+    def stage_completed(self, iteration: Iteration, stage: Stage) -> None: ...
+
+    def event(self, message: str) -> None:
+        """Something a person should read: a collector replaced, an episode failed."""
+        ...
