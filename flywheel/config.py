@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from flywheel.core.episode import Source
 from flywheel.core.errors import ConfigError
+from flywheel.core.plan import InitialWeights
 from flywheel.core.transition import RELABELLED
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -17,9 +18,9 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 
 
 class Section(BaseModel):
-    """Frozen; refuses unknown keys."""
+    """Frozen; refuses unknown keys, infinity and NaN."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
 
 
 class MetaworldDemonstrations(Section):
@@ -165,14 +166,6 @@ class Algorithm(StrEnum):
     PAC = "pac"
 
 
-class InitialWeights(StrEnum):
-    """Where an iteration's training starts."""
-
-    CANDIDATE = "candidate"
-    LIVE = "live"
-    FRESH = "fresh"
-
-
 class TrainConfig(Section):
     """The learner and its data."""
 
@@ -207,7 +200,9 @@ class TrainConfig(Section):
     """Updates between two checkpoints."""
     initial_weights: InitialWeights = InitialWeights.CANDIDATE
     """Where the iterations after 0 start: the version trained last, the live one, or fresh weights."""
-    mixture: dict[Literal["demonstration", "collection", "evaluation", "relabelled"], Annotated[float, Field(ge=0.0)]] = {
+    mixture: dict[
+        Literal["demonstration", "collection", "evaluation", "relabelled"], Annotated[float, Field(ge=0.0)]
+    ] = {
         Source.DEMONSTRATION.value: 0.5,
         Source.COLLECTION.value: 0.4,
         Source.EVALUATION.value: 0.1,
@@ -310,7 +305,7 @@ def parse(raw: dict[str, Any], *, origin: str) -> Config:
         return Config.model_validate(raw)
     except ValidationError as failure:
         lines = [
-            f"  {'.'.join(str(part) for part in error['loc']) or '(top)'}: {error['msg']} (given: {_short(error['input'])})"
+            f"  {'.'.join(map(str, error['loc'])) or '(top)'}: {error['msg']} (given: {_short(error['input'])})"
             for error in failure.errors()
         ]
         raise ConfigError("\n".join([f"{origin}: {len(lines)} setting(s) to correct:", *lines])) from failure
@@ -319,8 +314,3 @@ def parse(raw: dict[str, Any], *, origin: str) -> Config:
 def _short(value: object) -> str:
     text = repr(value)
     return text if len(text) <= 60 else text[:57] + "..."
-
-
-def at(values: tuple[Any, ...], iteration: int) -> Any:
-    """A schedule's value for the iteration: the last one holds from there on."""
-    return values[min(iteration, len(values) - 1)]

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from flywheel.core.episode import Episode, EpisodeRequest, Floats, Outcome, Source
 from flywheel.core.iteration import Iteration, Stage
+from flywheel.core.plan import Plan
 from flywheel.core.policy import PolicyVersion
 from flywheel.core.task import Label
 
@@ -18,6 +19,8 @@ class Part:
     """Relative to its table."""
     num_bytes: int
     num_rows: int
+    work_s: float = 0.0
+    """Seconds that one process spent on making what is in it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,6 +111,22 @@ class Policies(Protocol):
         ...
 
 
+class Checkpoints(Protocol):
+    """What training goes on from after a crash. Disposable once the policy version is saved."""
+
+    def save(self, policy_id: str, update: int, files: Mapping[str, bytes], *, identity: Mapping[str, Any]) -> None:
+        """Replaces the checkpoint of that update. `identity`: plain JSON values, what the training is made from."""
+        ...
+
+    def newest(self, policy_id: str, *, identity: Mapping[str, Any]) -> tuple[int, Mapping[str, bytes]] | None:
+        """Update and files of the newest that is whole and has the same identity; None where there is none."""
+        ...
+
+    def delete(self, policy_id: str) -> None:
+        """All of the policy version's."""
+        ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class TrainingRequest:
     """A policy version to be trained."""
@@ -182,6 +201,14 @@ class Endpoint(Protocol):
         ...
 
 
+class Reference(Protocol):
+    """Stored weights, run in this process: what the endpoint is compared with."""
+
+    def act(self, policy_id: str, observations: Mapping[str, Floats], task: str) -> Floats:
+        """As `Endpoint.act`."""
+        ...
+
+
 class Observer(Protocol):
     """Hears what happens; it must not fail and changes nothing."""
 
@@ -196,3 +223,20 @@ class Observer(Protocol):
     def event(self, message: str) -> None:
         """Something a person should read: a collector replaced, an episode failed."""
         ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ports:
+    """Everything a stage may touch."""
+
+    plan: Plan
+    records: Records
+    episodes: EpisodeTable
+    labels: LabelTable
+    policies: Policies
+    collectors: Collectors
+    relabeler: Relabeler
+    trainer: Trainer
+    endpoint: Endpoint
+    reference: Reference
+    observer: Observer

@@ -52,7 +52,7 @@ def unite(bodies: Mapping[str, Body], *, history: int = 1) -> Contract:
     """The contract of one policy for all the bodies, task -> body.
 
     Modalities are shared by name. Two bodies that use one name for different widths get one modality each, named
-    `name/width`, so that no value is ever read as something else.
+    `name/width`, so that no value is ever read as something else. So do differences of one name between other pairs.
     """
     widths: dict[str, set[int]] = {}
     for body in bodies.values():
@@ -69,8 +69,10 @@ def unite(bodies: Mapping[str, Body], *, history: int = 1) -> Contract:
         for name, modality in body.modalities.items():
             modalities[renamed[name]] = modality
         for name, (a, b) in body.differences.items():
-            plain = renamed[a] == a and renamed[b] == b
-            differences[name if plain else f"{name}/{body.modalities[a].width}"] = (renamed[a], renamed[b])
+            pair = (renamed[a], renamed[b])
+            derived = name if pair == (a, b) else f"{name}/{body.modalities[a].width}"
+            taken = differences.get(derived, pair) != pair
+            differences[f"{derived}/{pair[0]}-{pair[1]}" if taken else derived] = pair
         presence[task] = tuple(renamed.values())
     return Contract(
         modalities=modalities,

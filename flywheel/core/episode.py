@@ -39,11 +39,14 @@ class EpisodeRequest:
     seed: int
     iteration: int
     source: Source
+    policy_id: str | None = None
+    """Who is asked to act; None: the task's demonstrator."""
 
     @property
     def episode_id(self) -> str:
         """Unique in a store: derived from what is asked for, never from the clock."""
-        return f"{self.iteration:04d}-{self.source}-{self.task.replace('/', '.')}-{self.seed}"
+        who = self.policy_id or "demonstrator"
+        return f"{self.iteration:04d}-{self.source}-{who}-{self.task.replace('/', '.')}-{self.seed}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -72,4 +72,5 @@ class SuccessRate:
         z, n, p = 1.959964, self.episodes, self.successes / self.episodes
         centre = (p + z * z / (2 * n)) / (1 + z * z / n)
         half = z / (1 + z * z / n) * sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-        return max(0.0, centre - half), min(1.0, centre + half)
+        # At p = 0 and p = 1 an end is p itself, but for rounding.
+        return min(p, max(0.0, centre - half)), max(p, min(1.0, centre + half))

@@ -1,7 +1,8 @@
 """Running a policy: many environments stepped together, one forward for all of them."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
@@ -127,7 +128,7 @@ def run_episodes(
     finally:
         for environments in slots:
             for some in environments.values():
-                some.close()
+                _close(some)
 
 
 def _start(
@@ -137,7 +138,7 @@ def _start(
         environments[request.task] = make(request.task)
     episode = _Running(request=request, environment=environments[request.task])
     try:
-        episode.observations.append(_checked(episode.environment.reset(request.seed)))
+        episode.observations.append(_observed(episode.environment.reset(request.seed), episode.environment.body))
         episode.initial_state = episode.environment.initial_state()
     except Exception as failure:  # noqa: BLE001 - foreign simulators raise anything; the episode carries it
         episode.error = _reason(failure)
@@ -145,24 +146,54 @@ def _start(
 
 
 def _advance(episode: _Running, action: Floats) -> None:
+    action = np.array(action, np.float32)
     try:
-        transition = episode.environment.step(action)
-        _checked(transition.observation)
+        transition = episode.environment.step(action.copy())
+        observation = _observed(transition.observation, episode.environment.body)
+        facts = _facts(transition.facts, episode.transitions[0].facts if episode.transitions else transition.facts)
         if not np.isfinite(transition.reward):
             raise EnvironmentFailure(f"reward {transition.reward}")
     except Exception as failure:  # noqa: BLE001 - foreign simulators raise anything; the episode carries it
         episode.error = _reason(failure)
         return
     episode.actions.append(action)
-    episode.transitions.append(transition)
-    episode.observations.append(transition.observation)
+    episode.transitions.append(replace(transition, observation=observation, facts=facts))
+    episode.observations.append(observation)
 
 
-def _checked(observation: Observation) -> Observation:
-    for name, values in observation.items():
-        if not np.isfinite(values).all():
-            raise EnvironmentFailure(f"observation {name} holds NaN or infinite values")
-    return observation
+def _observed(observation: Observation, body: Body) -> Observation:
+    """The body's modalities."""
+    missing = [name for name in body.modalities if name not in observation]
+    if missing:
+        raise EnvironmentFailure(f"observation lacks {', '.join(missing)}")
+    return _copied("observation", observation, {name: (some.width,) for name, some in body.modalities.items()})
+
+
+def _facts(facts: Mapping[str, Floats], first: Mapping[str, Floats]) -> Mapping[str, Floats]:
+    """Of the names and shapes that the episode's first decision had."""
+    if facts.keys() != first.keys():
+        raise EnvironmentFailure(f"facts are {', '.join(facts) or 'none'}, were {', '.join(first) or 'none'}")
+    return _copied("fact", facts, {name: np.shape(values) for name, values in first.items()})
+
+
+def _copied(kind: str, values: Mapping[str, Floats], shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Floats]:
+    """Simulators hand out their buffers and write into them later."""
+    with np.errstate(over="ignore"):
+        copied = {name: np.array(values[name], np.float32) for name in shapes}
+    for name, shape in shapes.items():
+        if copied[name].shape != shape:
+            raise EnvironmentFailure(f"{kind} {name} has shape {list(copied[name].shape)}, not {list(shape)}")
+    # One look at all of them: this runs at every decision.
+    if copied and not np.isfinite(np.concatenate([some.ravel() for some in copied.values()])).all():
+        spoilt = next(name for name, some in copied.items() if not np.isfinite(some).all())
+        raise EnvironmentFailure(f"{kind} {spoilt} holds NaN or infinite values")
+    return copied
+
+
+def _close(environment: Environment) -> None:
+    """Its episodes are made: whatever goes wrong now changes none of them."""
+    with suppress(Exception):
+        environment.close()
 
 
 def _reason(failure: Exception) -> str:
@@ -171,7 +202,7 @@ def _reason(failure: Exception) -> str:
 
 def _finish(running: _Running, version: str, environments: dict[str, Environment]) -> Episode:
     if running.error is not None:
-        environments.pop(running.request.task).close()
+        _close(environments.pop(running.request.task))
     try:
         return _episode(running, version)
     except EpisodeError as failure:
@@ -195,14 +226,14 @@ def _episode(running: _Running, version: str) -> Episode:
         initial_state=running.initial_state,
         decision_s=body.decision_s,
         observations={
-            name: np.stack([observation[name] for observation in running.observations]).astype(np.float32)
+            name: np.stack([observation[name] for observation in running.observations])
             for name in (body.modalities if running.observations else ())
         },
         actions=np.asarray(running.actions, np.float32).reshape(len(running.actions), body.action_size),
         rewards=np.array([transition.reward for transition in transitions], np.float32),
         successes=np.array([bool(transition.success) for transition in transitions], np.bool_),
         facts={
-            name: np.stack([transition.facts[name] for transition in transitions]).astype(np.float32)
+            name: np.stack([transition.facts[name] for transition in transitions])
             for name in (last.facts if last is not None else ())
         },
         scored=last is not None and last.success is not None,

@@ -28,10 +28,16 @@ class Label:
 class SuccessRule(Protocol):
     """Says which decisions of an episode led to success."""
 
-    labeler: str
-    labeler_version: int
-    relabels: bool
-    """Whether the rule can judge episodes that were made for another task."""
+    @property
+    def labeler(self) -> str: ...
+
+    @property
+    def labeler_version(self) -> int: ...
+
+    @property
+    def relabels(self) -> bool:
+        """Whether the rule can judge episodes that were made for another task."""
+        ...
 
     def successes(self, episode: Episode) -> Bools:
         """[T], true where the rule holds after that decision. EpisodeError: the episode lacks what the rule needs."""

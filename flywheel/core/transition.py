@@ -2,18 +2,19 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from flywheel.core.contract import Contract, modality_names
-from flywheel.core.episode import Bools, Episode, Floats
+from flywheel.core.episode import Episode, Floats
 from flywheel.core.errors import EpisodeError
 from flywheel.core.task import Label
 
 Indices = NDArray[np.int64]
 
-RELABELLED = "relabelled"
+RELABELLED: Final = "relabelled"
 """The mixture's name for episodes seen under a task that they were not made for."""
 
 
@@ -37,7 +38,9 @@ class TransitionBatch:
     """[B], 1 where the action is worth imitating, 0 for failures under a task that the episode was not made for."""
 
 
-def n_step_returns(rewards: Floats, *, terminated: bool, discount: float, num_steps: int) -> tuple[Floats, Floats, Indices]:
+def n_step_returns(
+    rewards: Floats, *, terminated: bool, discount: float, num_steps: int
+) -> tuple[Floats, Floats, Indices]:
     """Returns [T], discounts [T] and the index [T] of the observation to bootstrap from.
 
     Sutton & Barto (2018), eq. 7.1: G_t = r_t + g r_{t+1} + ... + g^(n-1) r_{t+n-1}, then g^n V(s_{t+n}). Near the end
@@ -163,9 +166,8 @@ class _Builder:
             width = self._contract.modalities[name].width
             values = episode.observations[names[name]] if name in names else np.zeros((count, width), np.float32)
             if values.shape[1] != width:
-                raise EpisodeError(
-                    f"episode {episode.episode_id}: observations.{name}: width {values.shape[1]}, the policy needs {width}"
-                )
+                where = f"episode {episode.episode_id}: observations.{name}"
+                raise EpisodeError(f"{where}: width {values.shape[1]}, the policy needs {width}")
             parts.append(values)
         for label in labels:
             self._add_label(episode, label, first)
@@ -197,5 +199,5 @@ class _Builder:
             contract=self._contract,
             frames={name: np.concatenate(parts) for name, parts in self._frames.items()},
             groups={name: np.concatenate(parts) for name, parts in self._groups.items()},
-            **columns,  # type: ignore[arg-type]
+            **columns,
         )

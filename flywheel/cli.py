@@ -1,0 +1,99 @@
+"""The command line. `--help` imports neither Ray nor torch: what runs is imported when it runs."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from flywheel import config as configuration
+from flywheel.core.errors import ConfigError, FlywheelError
+
+app = typer.Typer(
+    help="A data flywheel for control policies: pretrain, deploy, collect, relabel, retrain.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+ConfigFile = Annotated[Path, typer.Argument(help="A YAML file; see deploy/examples.", metavar="CONFIG")]
+Store = Annotated[str | None, typer.Option(help="Where everything is kept. Default: runs/<name of the config>.")]
+Iterations = Annotated[
+    int | None, typer.Option(min=0, help="Improvement iterations after iteration 0, which pretrains.")
+]
+Until = Annotated[
+    float | None, typer.Option(min=0.0, max=1.0, help="Stop early at this mean success rate of the live version.")
+]
+Seed = Annotated[int | None, typer.Option(min=0, help="Instead of the config's.")]
+
+DEMO = Path(__file__).parent / "demo.yaml"
+
+
+@app.callback(invoke_without_command=True)
+def root(show_version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    if show_version:
+        print(f"flywheel {version('flywheel')}")
+        raise typer.Exit
+
+
+@app.command()
+def demo(store: Store = None, seed: Seed = None) -> None:
+    """The whole loop on three Meta-World tasks, in under ten minutes on two cores."""
+    _run(DEMO, store=store, iterations=None, until=None, seed=seed)
+
+
+@app.command()
+def run(
+    config: ConfigFile, store: Store = None, iterations: Iterations = None, until: Until = None, seed: Seed = None
+) -> None:
+    """Turn the wheel. The same command on the same store goes on where an interrupted run stopped."""
+    _run(config, store=store, iterations=iterations, until=until, seed=seed)
+
+
+@app.command()
+def report(store: Annotated[str, typer.Argument(help="The store of a run, finished or not.")]) -> None:
+    """Write report.json and report.html anew and print the table of success rates."""
+    import_module("flywheel.launch").report(store, Console())
+
+
+@app.command()
+def check_config(config: ConfigFile) -> None:
+    """Check a config, its task names included, without starting anything."""
+    checked = configuration.load(config)
+    import_module("flywheel.environments.suites").check(checked.suites)
+    num_tasks = sum(len(suite.tasks) for suite in checked.suites)
+    print(f"{config}: {checked.name}, {num_tasks} tasks, {checked.train.algorithm}: all settings are valid")
+
+
+def _run(path: Path, *, store: str | None, iterations: int | None, until: float | None, seed: int | None) -> None:
+    config = configuration.load(path)
+    if seed is not None:
+        config = config.model_copy(update={"seed": seed})
+    exit_code = import_module("flywheel.launch").run(
+        config,
+        store=store or f"runs/{config.name}",
+        iterations=config.iterations if iterations is None else iterations,
+        until=config.until if until is None else until,
+        console=Console(),
+    )
+    raise typer.Exit(exit_code)
+
+
+def main() -> None:
+    """Every error that is meant for the user becomes one plain message and exit code 2."""
+    try:
+        app()
+    except ConfigError as failure:
+        _fail(failure)
+    except FlywheelError as failure:
+        _fail(failure)
+
+
+def _fail(failure: FlywheelError) -> None:
+    Console(stderr=True).print(f"[bold red]error:[/] {failure}", highlight=False, markup=False)
+    sys.exit(2)

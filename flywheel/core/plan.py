@@ -1,0 +1,77 @@
+"""Plan: what every turn of the wheel does, as plain values; and the seeds of its episodes."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeVar
+from zlib import crc32
+
+import numpy as np
+
+from flywheel.core.episode import EpisodeRequest, Source
+from flywheel.core.gate import PromotionGate
+
+Value = TypeVar("Value")
+
+
+class InitialWeights(StrEnum):
+    """Where an iteration's training starts."""
+
+    CANDIDATE = "candidate"
+    LIVE = "live"
+    FRESH = "fresh"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """The settings that the stages need. Schedules hold a value per iteration; the last one holds from there on."""
+
+    seed: int
+    demonstrations: Mapping[str, int]
+    """Task -> episodes to ingest at iteration 0. Its keys are the tasks."""
+    collect_episodes_per_task: int
+    random_actions: float
+    evaluate_episodes_per_task: int
+    final_episodes_per_task: int
+    mixture: Mapping[str, float]
+    num_updates: Sequence[int]
+    bc_weight: Sequence[float]
+    learning_rate: Sequence[float]
+    initial_weights: InitialWeights
+    gate: PromotionGate
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        return tuple(self.demonstrations)
+
+    def requests(
+        self, source: Source, *, iteration: int, episodes_per_task: Mapping[str, int], policy_id: str | None = None
+    ) -> list[EpisodeRequest]:
+        """Episodes with initial states of their own: other sources, iterations, tasks and indices have other seeds.
+
+        Policies asked under the same source and iteration meet the same initial states. Tasks take turns, so that
+        every share of the list holds about as much of each task.
+        """
+        return [
+            EpisodeRequest(
+                task=task,
+                seed=initial_state_seed(self.seed, source, iteration=iteration, task=task, index=index),
+                iteration=iteration,
+                source=source,
+                policy_id=policy_id,
+            )
+            for index in range(max(episodes_per_task.values(), default=0))
+            for task, count in episodes_per_task.items()
+            if index < count
+        ]
+
+
+def initial_state_seed(seed: int, source: Source, *, iteration: int, task: str, index: int) -> int:
+    """A seed in [0, 2^32), the same on every machine."""
+    words = (seed, crc32(source.encode()), iteration, crc32(task.encode()), index)
+    return int(np.random.SeedSequence(words).generate_state(1)[0])
+
+
+def at(values: Sequence[Value], iteration: int) -> Value:
+    """A schedule's value for the iteration: the last one holds from there on."""
+    return values[min(iteration, len(values) - 1)]

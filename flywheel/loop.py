@@ -1,0 +1,88 @@
+"""The loop: turns of the wheel, each resumed at its first unfinished stage, until there are enough."""
+
+from statistics import fmean
+from time import perf_counter
+from typing import Any
+
+from flywheel.core.gate import Decision
+from flywheel.core.iteration import Iteration, Stage
+from flywheel.ports import Ports
+from flywheel.stages.assess import assess
+from flywheel.stages.collect import collect
+from flywheel.stages.deploy import deploy
+from flywheel.stages.evaluate import evaluate
+from flywheel.stages.ingest import ingest
+from flywheel.stages.relabel import relabel
+from flywheel.stages.train import train
+
+STAGES = {
+    Stage.INGEST: ingest,
+    Stage.COLLECT: collect,
+    Stage.RELABEL: relabel,
+    Stage.TRAIN: train,
+    Stage.EVALUATE: evaluate,
+    Stage.DEPLOY: deploy,
+}
+
+
+def turn(iteration: Iteration, ports: Ports) -> Iteration:
+    """Turns the wheel once, resuming at the first stage that has no record."""
+    for stage in iteration.remaining():
+        ports.observer.stage_started(iteration.number, stage)
+        began = perf_counter()
+        outcome = STAGES[stage](iteration, ports)
+        iteration = iteration.completed(stage, {**outcome, "wall_s": perf_counter() - began})
+        ports.records.write(record_key(iteration.number, stage), iteration.outcomes[stage])
+        ports.observer.stage_completed(iteration, stage)
+    return iteration
+
+
+def run(ports: Ports, *, iterations: int, until: float | None = None) -> Iteration:
+    """Iteration 0 and then improvement iterations, up to number `iterations` or to a mean success rate of `until`.
+
+    Ends with the final assessment of the live version. What has a record is not done again.
+    """
+    iteration = turn(recorded(Iteration(number=0), ports), ports)
+    while iteration.number < iterations and not reached(iteration, until):
+        iteration = turn(recorded(iteration.following(), ports), ports)
+    _finish(iteration, ports)
+    return iteration
+
+
+def recorded(iteration: Iteration, ports: Ports) -> Iteration:
+    """The iteration with every stage that its records hold."""
+    for stage in iteration.stages:
+        outcome = ports.records.read(record_key(iteration.number, stage))
+        if outcome is None:
+            break
+        iteration = iteration.completed(stage, outcome)
+    return iteration
+
+
+def reached(iteration: Iteration, until: float | None) -> bool:
+    """Whether the version that is live after the iteration had this mean success rate in its evaluation."""
+    if until is None:
+        return False
+    verdict = iteration.outcomes[Stage.EVALUATE]
+    tasks = verdict["tasks"] if verdict["decision"] == Decision.PROMOTE else verdict["live_tasks"]
+    return tasks is not None and fmean(result["rate"] or 0.0 for result in tasks.values()) >= until
+
+
+def record_key(number: int, stage: str) -> str:
+    """Where a stage's outcome is recorded."""
+    return f"iterations/{number:04d}/{stage}"
+
+
+def final_key(number: int) -> str:
+    """Where the assessment after the iteration is recorded."""
+    return f"final/{number:04d}"
+
+
+def _finish(iteration: Iteration, ports: Ports) -> None:
+    live = iteration.outcomes[Stage.DEPLOY]["live"]
+    if live is None or ports.records.read(final_key(iteration.number)) is not None:
+        return
+    ports.observer.stage_started(iteration.number, "final")
+    began = perf_counter()
+    outcome: dict[str, Any] = assess(iteration, live, ports)
+    ports.records.write(final_key(iteration.number), {**outcome, "wall_s": perf_counter() - began})

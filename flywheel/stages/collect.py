@@ -1,0 +1,31 @@
+"""Collect: the live policy version makes its own episodes, failures too."""
+
+from typing import Any
+
+from flywheel.core.episode import Source
+from flywheel.core.iteration import Iteration
+from flywheel.ports import Behaviour, Ports
+from flywheel.stages.gather import gather, results
+
+
+def collect(iteration: Iteration, ports: Ports) -> dict[str, Any]:
+    """Draws actions from the live policy's distribution."""
+    plan = ports.plan
+    requests = plan.requests(
+        Source.COLLECTION,
+        iteration=iteration.number,
+        episodes_per_task=dict.fromkeys(plan.tasks, plan.collect_episodes_per_task),
+        policy_id=iteration.live,
+    )
+    version, episodes, work_s = gather(
+        requests,
+        Behaviour(policy_id=iteration.live, sampled=True, random_actions=plan.random_actions),
+        transaction=f"{iteration.number:04d}-collect",
+        ports=ports,
+    )
+    return {
+        "episodes_version": version,
+        "behaviour_policy": iteration.live,
+        "tasks": results(episodes),
+        "work_s": work_s,
+    }

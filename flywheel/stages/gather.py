@@ -1,0 +1,52 @@
+"""Episodes asked for become episodes in the table: what ingest, collect and evaluate share."""
+
+from collections.abc import Sequence
+from statistics import fmean
+from typing import Any
+
+from flywheel.core.episode import EpisodeRequest, Outcome
+from flywheel.core.policy import SuccessRate
+from flywheel.ports import Behaviour, EpisodeSummary, Ports
+
+
+def gather(
+    requests: Sequence[EpisodeRequest], behaviour: Behaviour, *, transaction: str, ports: Ports
+) -> tuple[int, list[EpisodeSummary], float]:
+    """Makes the episodes unless the transaction says that they were made.
+
+    Returns the table's version that holds them, their summaries, and the process seconds spent (0 if made before).
+    """
+    work_s = 0.0
+    version = ports.episodes.committed(transaction)
+    if version is None:
+        parts, _ = ports.collectors.collect(requests, behaviour, ports.observer)
+        version = ports.episodes.commit(parts, transaction=transaction)
+        work_s = sum(part.work_s for part in parts)
+    wanted = {request.episode_id for request in requests}
+    made = ports.episodes.summaries(version=version, iteration=requests[0].iteration)
+    return version, [episode for episode in made if episode.episode_id in wanted], work_s
+
+
+def results(episodes: Sequence[EpisodeSummary]) -> dict[str, dict[str, Any]]:
+    """Task -> success rate with its interval, mean time to success and what could not be scored, as plain values."""
+    return {task: _result([episode for episode in episodes if episode.task == task]) for task in _tasks(episodes)}
+
+
+def _tasks(episodes: Sequence[EpisodeSummary]) -> list[str]:
+    return sorted({episode.task for episode in episodes})
+
+
+def _result(episodes: Sequence[EpisodeSummary]) -> dict[str, Any]:
+    outcomes = [episode.outcome for episode in episodes]
+    rate = SuccessRate.of(outcomes)
+    times = [episode.time_to_success_s for episode in episodes if episode.time_to_success_s is not None]
+    return {
+        "successes": rate.successes,
+        "episodes": rate.episodes,
+        "rate": rate.rate,
+        "lower": rate.lower,
+        "upper": rate.upper,
+        "mean_time_to_success_s": fmean(times) if times else None,
+        "errors": outcomes.count(Outcome.ERROR),
+        "unscored": outcomes.count(Outcome.UNSCORED),
+    }

@@ -1,0 +1,31 @@
+"""Relabel: every new episode gets the rewards of every task that can judge it."""
+
+from typing import Any
+
+from flywheel.core.episode import Outcome, Source
+from flywheel.core.iteration import Iteration, Stage
+from flywheel.ports import Ports
+
+
+def relabel(iteration: Iteration, ports: Ports) -> dict[str, Any]:
+    """Labels this iteration's own episodes and those of the evaluation that ended the one before."""
+    transaction = f"{iteration.number:04d}-relabel"
+    episodes_version = iteration.outcomes[iteration.stages[0]]["episodes_version"]
+    labels_version = ports.labels.committed(transaction)
+    if labels_version is None:
+        new = [
+            episode
+            for episode in _candidates(iteration.number, episodes_version, ports)
+            if episode.outcome is not Outcome.ERROR
+        ]
+        parts = ports.relabeler.relabel(new, episodes_version=episodes_version, observer=ports.observer)
+        labels_version = ports.labels.commit(parts, transaction=transaction)
+    return {"episodes_version": episodes_version, "labels_version": labels_version}
+
+
+def _candidates(number: int, version: int, ports: Ports) -> list[Any]:
+    own = ports.episodes.summaries(version=version, iteration=number)
+    before = ports.episodes.summaries(version=version, iteration=number - 1) if number else []
+    return [episode for episode in own if episode.source in (Source.DEMONSTRATION, Source.COLLECTION)] + [
+        episode for episode in before if episode.source is Source.EVALUATION
+    ]

@@ -1,0 +1,36 @@
+"""Train: a candidate from old and new data together."""
+
+from dataclasses import asdict
+from typing import Any
+
+from flywheel.core.iteration import Iteration, Stage
+from flywheel.core.plan import InitialWeights, at
+from flywheel.ports import Ports, TrainingRequest
+
+
+def train(iteration: Iteration, ports: Ports) -> dict[str, Any]:
+    """Trains `policy-<iteration>` on the versions of the tables that relabelling left."""
+    plan, number = ports.plan, iteration.number
+    labelled = iteration.outcomes[Stage.RELABEL]
+    request = TrainingRequest(
+        iteration=number,
+        policy_id=f"policy-{number:04d}",
+        parent=_parent(iteration, plan.initial_weights),
+        episodes_version=labelled["episodes_version"],
+        labels_version=labelled["labels_version"],
+        mixture=plan.mixture,
+        num_updates=at(plan.num_updates, number),
+        bc_weight=at(plan.bc_weight, number),
+        learning_rate=at(plan.learning_rate, number),
+        seed=plan.seed * 1000 + number,
+    )
+    result = ports.trainer.train(request, ports.observer)
+    return {**asdict(result.version), "num_updates": request.num_updates, "metrics": dict(result.metrics)}
+
+
+def _parent(iteration: Iteration, initial: InitialWeights) -> str | None:
+    return {
+        InitialWeights.CANDIDATE: iteration.candidate,
+        InitialWeights.LIVE: iteration.live,
+        InitialWeights.FRESH: None,
+    }[initial]

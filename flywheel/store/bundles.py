@@ -1,0 +1,74 @@
+"""Bundles: named files that are there together or not at all. Their manifest is written last."""
+
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Any
+
+from flywheel.core.errors import CheckpointError, NotFoundError, StoreError
+from flywheel.store import layout
+from flywheel.store.objects import Objects
+from flywheel.store.sealed import seal, unseal
+
+
+def save(
+    objects: Objects, folder: str, files: Mapping[str, bytes], facts: Mapping[str, Any], *, replace: bool = False
+) -> None:
+    """Writes the files, then the manifest, then removes what earlier attempts left in the folder.
+
+    Files lie under names that begin with their digest: whoever writes other content at the same time, or loses the
+    race for the manifest, harms nothing that a manifest names. RecordExistsError: a finished bundle is there and
+    `replace` is off.
+    """
+    entries = {}
+    for name, data in files.items():
+        digest = sha256(data).hexdigest()
+        entries[name] = {"object": f"{digest[:16]}-{name}", "sha256": digest, "num_bytes": len(data)}
+        objects.put(f"{folder}{entries[name]['object']}", data)
+    key = f"{folder}{layout.MANIFEST}"
+    manifest = seal({"files": entries, **facts}, name=key)
+    if replace:
+        objects.put(key, manifest)
+    else:
+        objects.put_if_absent(key, manifest)
+    kept = {key, *(f"{folder}{entry['object']}" for entry in entries.values())}
+    for stale in [found for found in objects.keys(folder) if found not in kept]:
+        objects.delete(stale)
+
+
+def facts(objects: Objects, folder: str) -> dict[str, Any] | None:
+    """The manifest; None where nothing was finished. CheckpointError: it is damaged."""
+    key = f"{folder}{layout.MANIFEST}"
+    try:
+        return unseal(objects.get(key), name=key)
+    except NotFoundError:
+        return None
+    except StoreError as failure:
+        raise CheckpointError(str(failure)) from failure
+
+
+def load(objects: Objects, folder: str) -> dict[str, bytes]:
+    """File name -> bytes, each checked. CheckpointError names the file and what is wrong with it."""
+    manifest = facts(objects, folder)
+    if manifest is None:
+        raise CheckpointError(f"{folder}: was never finished: it has no {layout.MANIFEST}")
+    return {name: _checked(objects, folder, name, entry) for name, entry in manifest["files"].items()}
+
+
+def discard(objects: Objects, folder: str) -> None:
+    """Deletes it. The manifest goes first: what a crash leaves is unfinished, not damaged."""
+    objects.delete(f"{folder}{layout.MANIFEST}")
+    for key in list(objects.keys(folder)):
+        objects.delete(key)
+
+
+def _checked(objects: Objects, folder: str, name: str, entry: Mapping[str, Any]) -> bytes:
+    key = f"{folder}{entry['object']}"
+    try:
+        data = objects.get(key)
+    except NotFoundError as failure:
+        raise CheckpointError(f"{key}: file {name} is missing") from failure
+    if len(data) != entry["num_bytes"]:
+        raise CheckpointError(f"{key}: file {name} has {len(data)} bytes, its manifest says {entry['num_bytes']}")
+    if sha256(data).hexdigest() != entry["sha256"]:
+        raise CheckpointError(f"{key}: file {name} is damaged: its sha256 is not the manifest's")
+    return data

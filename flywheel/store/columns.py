@@ -1,0 +1,74 @@
+"""Arrays of any length and shape as Arrow columns, and back, bit for bit."""
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from flywheel.core.episode import Floats
+
+Array = NDArray[Any]
+
+
+def list_of(kind: pa.DataType) -> pa.DataType:
+    """Lists without nulls, named as Delta Lake names them."""
+    return pa.list_(pa.field("element", kind, nullable=False))
+
+
+FLOATS = list_of(pa.float32())
+BOOLS = list_of(pa.bool_())
+NAMED_FIELDS = [
+    pa.field("name", pa.string(), nullable=False),
+    pa.field("shape", list_of(pa.int32()), nullable=False),
+    pa.field("values", FLOATS, nullable=False),
+]
+NAMED = list_of(pa.struct(NAMED_FIELDS))
+"""Any number of named arrays, each flat beside its shape: the type does not depend on the task."""
+
+
+def lists(arrays: Sequence[Array], kind: pa.DataType) -> pa.Array:
+    """One list per array, flat in C order."""
+    flat = [np.ravel(array) for array in arrays]
+    values = np.concatenate(flat) if flat else np.zeros(0, kind.value_type.to_pandas_dtype())
+    return _nested([len(array) for array in flat], pa.array(values, kind.value_type), kind)
+
+
+def arrays(column: pa.ChunkedArray) -> list[Array]:
+    """The flat array of each list."""
+    return _split(column.combine_chunks())
+
+
+def named_lists(rows: Sequence[Mapping[str, Floats]]) -> pa.Array:
+    """One list of named arrays per row."""
+    items = [item for row in rows for item in row.items()]
+    columns = [
+        pa.array([name for name, _ in items], pa.string()),
+        lists([np.array(values.shape, np.int32) for _, values in items], list_of(pa.int32())),
+        lists([values for _, values in items], FLOATS),
+    ]
+    return _nested([len(row) for row in rows], pa.StructArray.from_arrays(columns, fields=NAMED_FIELDS), NAMED)
+
+
+def named_arrays(column: pa.ChunkedArray) -> list[dict[str, Array]]:
+    """The named arrays of each row, in their shapes."""
+    rows = column.combine_chunks()
+    names, shapes, values = rows.values.flatten()
+    items = [
+        (name, flat.reshape(shape))
+        for name, shape, flat in zip(names.to_pylist(), shapes.to_pylist(), _split(values), strict=True)
+    ]
+    return [dict(items[first:last]) for first, last in pairwise(rows.offsets.to_numpy())]
+
+
+def _nested(lengths: Sequence[int], values: Any, kind: pa.DataType) -> pa.Array:
+    # Arrow refuses what does not fit its 32 bits; NumPy would wrap around.
+    offsets = pa.array(np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]).astype(np.int64)).cast(pa.int32())
+    return pa.ListArray.from_arrays(offsets, values, type=kind)
+
+
+def _split(values: pa.Array) -> list[Array]:
+    flat = values.values.to_numpy(zero_copy_only=False)
+    return [flat[first:last] for first, last in pairwise(values.offsets.to_numpy())]

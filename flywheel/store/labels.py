@@ -1,0 +1,63 @@
+"""Labels in a Delta table: one row per episode, task, labeler and labeler version."""
+
+from collections.abc import Mapping, Sequence
+
+import pyarrow as pa
+
+from flywheel.core.task import Label
+from flywheel.ports import Part
+from flywheel.store import layout
+from flywheel.store.columns import FLOATS, arrays, lists
+from flywheel.store.objects import Objects
+from flywheel.store.tables import Table
+
+SCHEMA = pa.schema(
+    [
+        pa.field("episode_id", pa.string(), nullable=False),
+        pa.field("task", pa.string(), nullable=False),
+        pa.field("labeler", pa.string(), nullable=False),
+        pa.field("labeler_version", pa.int32(), nullable=False),
+        pa.field("terminated", pa.bool_(), nullable=False),
+        pa.field("success", pa.bool_()),
+        pa.field("rewards", FLOATS, nullable=False),
+    ]
+)
+SCALARS = tuple(name for name in SCHEMA.names if name != "rewards")
+
+
+class DeltaLabels:
+    """The table `labels`. Implements `ports.LabelTable`."""
+
+    def __init__(self, *, objects: Objects) -> None:
+        self._table = Table(objects=objects, name=layout.LABELS, schema=SCHEMA, ranged=("episode_id",))
+
+    def write(self, labels: Sequence[Label]) -> Part:
+        ordered = sorted(labels, key=lambda label: (label.episode_id, label.task, *_age(label)))
+        columns = {name: [getattr(label, name) for label in ordered] for name in SCALARS}
+        columns["rewards"] = lists([label.rewards for label in ordered], FLOATS)
+        return self._table.write(pa.table(columns, schema=SCHEMA))
+
+    def commit(self, parts: Sequence[Part], *, transaction: str) -> int:
+        return self._table.commit(parts, transaction=transaction)
+
+    def committed(self, transaction: str) -> int | None:
+        return self._table.committed(transaction)
+
+    def read(self, *, version: int | None = None) -> Mapping[str, Sequence[Label]]:
+        newest: dict[tuple[str, str], Label] = {}
+        for file in self._table.files(version):
+            rows = self._table.rows(file.key, columns=SCHEMA.names)
+            for scalars, rewards in zip(rows.select(SCALARS).to_pylist(), arrays(rows["rewards"]), strict=True):
+                label = Label(**scalars, rewards=rewards)
+                known = newest.setdefault((label.episode_id, label.task), label)
+                if _age(label) > _age(known):
+                    newest[label.episode_id, label.task] = label
+        labels: dict[str, list[Label]] = {}
+        for (episode_id, _), label in sorted(newest.items(), key=lambda item: item[0]):
+            labels.setdefault(episode_id, []).append(label)
+        return labels
+
+
+def _age(label: Label) -> tuple[int, str]:
+    """The greatest counts. The name decides between labelers of one version, so that every reader agrees."""
+    return label.labeler_version, label.labeler

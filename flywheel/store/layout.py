@@ -1,0 +1,39 @@
+"""Every key of a store, in one place. One store is one flywheel.
+
+flywheel.json                                   what the store is and whose
+records/<key>.json                              immutable records
+episodes/, labels/                              Delta tables
+policies/<policy id>/                           files of a policy version, manifest.json last
+checkpoints/<policy id>/<update>/               files to go on training from, manifest.json last
+"""
+
+IDENTITY = "flywheel.json"
+EPISODES = "episodes"
+LABELS = "labels"
+RECORDS = "records/"
+MANIFEST = "manifest.json"
+
+
+def record(key: str) -> str:
+    """The object that holds a record."""
+    return f"{RECORDS}{key}.json"
+
+
+def part(table: str, path: str) -> str:
+    """A file of a table, `path` relative to the table."""
+    return f"{table}/{path}"
+
+
+def policy(policy_id: str) -> str:
+    """The folder of a policy version."""
+    return f"policies/{policy_id}/"
+
+
+def checkpoints(policy_id: str) -> str:
+    """The folder of a policy version's training checkpoints."""
+    return f"checkpoints/{policy_id}/"
+
+
+def checkpoint(policy_id: str, update: int) -> str:
+    """The folder of one checkpoint; padded so that keys sort like updates."""
+    return f"{checkpoints(policy_id)}{update:09d}/"

@@ -1,0 +1,50 @@
+"""Supervisor: the Ray actor that owns the running loop. It may die at any time: the records say where to go on."""
+
+import traceback
+from dataclasses import dataclass
+
+import ray
+from ray.actor import ActorHandle
+
+from flywheel import wiring
+from flywheel.config import Config
+from flywheel.core.errors import ConfigError, EpisodeError, FlywheelError, StoreError
+from flywheel.journal import Journal, News
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ending:
+    """How a run ended. Exit code 0: it finished; 2: the input must be corrected; 1: it failed."""
+
+    exit_code: int
+    message: str = ""
+
+
+class Supervisor:
+    """Runs the loop in one thread and tells its news in another."""
+
+    def __init__(self, *, config: Config, store: str) -> None:
+        self._config, self._store = config, store
+        self._journal = Journal()
+
+    def run(self, *, iterations: int, until: float | None) -> Ending:
+        """Turns the wheel until it is done, then writes the report. Errors come back as an ending, never raised."""
+        try:
+            wiring.run_on_ray(
+                self._config, self._store, iterations=iterations, until=until, observer=self._journal
+            )
+        except FlywheelError as failure:
+            wrong_input = isinstance(failure, ConfigError | StoreError | EpisodeError)
+            return Ending(exit_code=2 if wrong_input else 1, message=str(failure))
+        except Exception:  # the root cause must reach the user, whatever it is
+            return Ending(exit_code=1, message=traceback.format_exc())
+        return Ending(exit_code=0)
+
+    def since(self, seen: int) -> News:
+        """See `Journal.since`."""
+        return self._journal.since(seen)
+
+
+def start(*, config: Config, store: str) -> ActorHandle:
+    """The supervisor as an actor of the running Ray: one thread for the loop, one for those who ask."""
+    return ray.remote(num_cpus=0, max_concurrency=2)(Supervisor).remote(config=config, store=store)

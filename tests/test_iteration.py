@@ -1,0 +1,60 @@
+import pytest
+
+from flywheel.core.errors import IterationError
+from flywheel.core.iteration import PRODUCTS, Iteration, Stage
+
+
+def outcome(stage, **values):
+    return dict.fromkeys(PRODUCTS[stage], 0) | values
+
+
+def finished(iteration, **values):
+    for stage in iteration.remaining():
+        iteration = iteration.completed(stage, outcome(stage, **values))
+    return iteration
+
+
+def test_pretraining_has_demonstrations_instead_of_its_own_episodes():
+    assert Iteration(number=0).stages == ("ingest", "relabel", "train", "evaluate", "deploy")
+    assert Iteration(number=1).stages == ("collect", "relabel", "train", "evaluate", "deploy")
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_stages_complete_in_order_and_only_in_order(number):
+    iteration = Iteration(number=number)
+    while due := iteration.remaining():
+        for stage in set(Stage) - {due[0]}:
+            with pytest.raises(IterationError, match=f"iteration {number}: {stage} cannot complete, {due[0]} is due"):
+                iteration.completed(stage, outcome(stage))
+        iteration = iteration.completed(due[0], outcome(due[0]))
+        assert iteration.remaining() == due[1:]
+    with pytest.raises(IterationError, match="nothing is due"):
+        iteration.completed(Stage.DEPLOY, outcome(Stage.DEPLOY))
+
+
+@pytest.mark.parametrize("stage", list(Stage))
+def test_a_stage_must_have_produced_everything(stage):
+    iteration = Iteration(number=0 if stage is Stage.INGEST else 1)
+    while iteration.remaining()[0] is not stage:
+        iteration = iteration.completed(iteration.remaining()[0], outcome(iteration.remaining()[0]))
+    for name in PRODUCTS[stage]:
+        partial = {other: 0 for other in PRODUCTS[stage] if other != name}
+        with pytest.raises(IterationError, match=f"{stage} did not produce {name}"):
+            iteration.completed(stage, partial)
+
+
+def test_completing_changes_nothing_that_was_there():
+    before = Iteration(number=0)
+    after = before.completed(Stage.INGEST, outcome(Stage.INGEST))
+    assert before.remaining() == before.stages
+    assert after.outcomes == {Stage.INGEST: {"episodes_version": 0, "tasks": 0}}
+
+
+def test_the_following_turn_knows_the_live_version_and_the_last_candidate():
+    done = finished(Iteration(number=2, live="p0001", candidate="p0001"), live="p0001", policy_id="p0002")
+    assert done.following() == Iteration(number=3, live="p0001", candidate="p0002")
+
+
+def test_a_turn_that_is_not_finished_has_no_following():
+    with pytest.raises(IterationError, match="iteration 0: ingest is still to do"):
+        Iteration(number=0).following()
