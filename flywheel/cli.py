@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 from flywheel import config as configuration
-from flywheel.core.errors import ConfigError, FlywheelError
+from flywheel.core.errors import FlywheelError
 
 app = typer.Typer(
     help="A data flywheel for control policies: pretrain, deploy, collect, relabel, retrain.",
@@ -88,12 +88,10 @@ def main() -> None:
     """Every error that is meant for the user becomes one plain message and exit code 2."""
     try:
         app()
-    except ConfigError as failure:
-        _fail(failure)
     except FlywheelError as failure:
-        _fail(failure)
+        print(f"error: {failure}", file=sys.stderr)
+        sys.exit(2)
 
 
-def _fail(failure: FlywheelError) -> None:
-    Console(stderr=True).print(f"[bold red]error:[/] {failure}", highlight=False, markup=False)
-    sys.exit(2)
+if __name__ == "__main__":
+    main()

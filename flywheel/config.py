@@ -223,6 +223,8 @@ class CollectConfig(Section):
     """The policy's own episodes."""
 
     episodes_per_task: Count = 50
+    sharpness: Annotated[float, Field(gt=0.0)] = 1.0
+    """Actions are drawn from the policy's distribution to this power: above 1, nearer to its most likely ones."""
     random_actions: Share = 0.0
     """Share of decisions replaced by uniform random actions."""
     num_environments: Count = 24

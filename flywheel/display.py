@@ -47,23 +47,27 @@ class Display:
             return
         self._bars.update(self._bar, completed=news.progress.done, total=news.progress.total)
         speed = self._bars.tasks[-1].speed
-        self._bars.update(self._bar, rate="" if speed is None else f"{speed:.0f}/s")
+        self._bars.update(self._bar, rate="" if speed is None else f"{speed:.{0 if speed >= 10 else 1}f}/s")
 
     def _happened(self, happening: Happening) -> None:
         if happening.kind == "event":
-            self._console.print(f"  {happening.message}", highlight=False, markup=False)
+            self._say(f"  {happening.message}")
             return
         self._drop_bar()
         stage = str(happening.stage)
         if happening.kind == "started":
             if stage in ("ingest", "collect"):
                 name = "pretraining" if happening.iteration == 0 else "improvement"
-                self._console.print(f"[bold]iteration {happening.iteration}[/]  {name}", highlight=False)
+                self._say(f"iteration {happening.iteration}  {name}", style="bold")
             unit = UNITS.get(stage, "episodes")
             self._bar = self._bars.add_task(stage, total=None, unit=unit, rate="")
         else:
             line = DESCRIPTIONS[stage](happening.outcome)
-            self._console.print(f"  {stage:<9} {happening.outcome['wall_s']:>6.1f} s  {line}", highlight=False)
+            self._say(f"  {stage:<9} {happening.outcome['wall_s']:>6.1f} s  {line}")
+
+    def _say(self, line: str, *, style: str = "") -> None:
+        """One line as it is: what is piped elsewhere must not be broken at a width that nobody chose."""
+        self._console.print(line, style=style, highlight=False, markup=False, soft_wrap=True)
 
     def _drop_bar(self) -> None:
         if self._bar is not None:
@@ -77,7 +81,8 @@ def rates(tasks: Mapping[str, Mapping[str, Any]]) -> str:
         f"{task.rpartition('/')[2]} {'-' if result['rate'] is None else format(result['rate'], '.0%')}"
         for task, result in tasks.items()
     ]
-    return f"{', '.join(shown)} (n {min(result['episodes'] for result in tasks.values())} each)"
+    counts = sorted({result["episodes"] for result in tasks.values()})
+    return f"{', '.join(shown)} (n {' to '.join(map(str, dict.fromkeys((counts[0], counts[-1]))))} each)"
 
 
 def _trained(outcome: Mapping[str, Any]) -> str:
@@ -85,7 +90,9 @@ def _trained(outcome: Mapping[str, Any]) -> str:
 
 
 def _deployed(outcome: Mapping[str, Any]) -> str:
-    return f"{outcome['live']} is live" if outcome["deployed"] else f"{outcome['live']} stays live"
+    if outcome["live"] is None:
+        return "no version is live"
+    return f"{outcome['live']} {'is' if outcome['deployed'] else 'stays'} live"
 
 
 DESCRIPTIONS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {

@@ -5,8 +5,6 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any
 
-from flywheel.core.iteration import Iteration, Stage
-
 
 @dataclass(frozen=True, kw_only=True)
 class Happening:
@@ -64,16 +62,11 @@ class Journal:
                     figures=figures,
                 )
 
-    def stage_completed(self, iteration: Iteration, stage: Stage) -> None:
+    def stage_completed(self, iteration: int, stage: str, outcome: Mapping[str, Any]) -> None:
         with self._lock:
             self._progress = None
             self._happenings.append(
-                Happening(
-                    kind="completed",
-                    iteration=iteration.number,
-                    stage=str(stage),
-                    outcome=dict(iteration.outcomes[stage]),
-                )
+                Happening(kind="completed", iteration=iteration, stage=str(stage), outcome=dict(outcome))
             )
 
     def event(self, message: str) -> None:

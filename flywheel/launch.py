@@ -7,7 +7,7 @@ from rich.console import Console
 
 from flywheel import supervisor, wiring
 from flywheel.cluster.session import RaySession
-from flywheel.config import Config, parse
+from flywheel.config import Config
 from flywheel.display import Display
 from flywheel.report.table import print_table
 
@@ -28,20 +28,18 @@ def run(config: Config, *, store: str, iterations: int, until: float | None, con
     if ending.exit_code:
         Console(stderr=True).print(f"error: {ending.message}", highlight=False, markup=False, soft_wrap=True)
     else:
-        _show(store, console)
+        print_table(wiring.report_of(config, store), console)
+        _say_where(store, console)
     return ending.exit_code
 
 
-def report(store: str, *, console: Console) -> None:
-    """Writes the report of a store anew and shows its table. ConfigError: there is no flywheel in the store."""
-    config = parse(dict(wiring.configuration_of(store)), origin=store)
-    wiring.write_report(config, store)
-    _show(store, console)
+def report(store: str, console: Console) -> None:
+    """Writes the report of a store anew and shows its table. ConfigError: no flywheel was ever run there."""
+    print_table(wiring.write_report(wiring.configuration_of(store), store), console)
+    _say_where(store, console)
 
 
-def _follow(
-    config: Config, *, store: str, iterations: int, until: float | None, console: Console
-) -> supervisor.Ending:
+def _follow(config: Config, *, store: str, iterations: int, until: float | None, console: Console) -> supervisor.Ending:
     actor = supervisor.start(config=config, store=store)
     running = actor.run.remote(iterations=iterations, until=until)
     seen, done = 0, False
@@ -55,6 +53,5 @@ def _follow(
     return ending
 
 
-def _show(store: str, console: Console) -> None:
-    print_table(wiring.report_of(store), console)
+def _say_where(store: str, console: Console) -> None:
     console.print(f"report: {store.rstrip('/')}/report.html", highlight=False, soft_wrap=True)

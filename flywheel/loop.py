@@ -25,6 +25,10 @@ STAGES = {
 }
 
 
+FINAL = "final"
+"""What observers are told instead of a stage while the live version is assessed at the end."""
+
+
 def turn(iteration: Iteration, ports: Ports) -> Iteration:
     """Turns the wheel once, resuming at the first stage that has no record."""
     for stage in iteration.remaining():
@@ -33,7 +37,7 @@ def turn(iteration: Iteration, ports: Ports) -> Iteration:
         outcome = STAGES[stage](iteration, ports)
         iteration = iteration.completed(stage, {**outcome, "wall_s": perf_counter() - began})
         ports.records.write(record_key(iteration.number, stage), iteration.outcomes[stage])
-        ports.observer.stage_completed(iteration, stage)
+        ports.observer.stage_completed(iteration.number, stage, iteration.outcomes[stage])
     return iteration
 
 
@@ -82,7 +86,9 @@ def _finish(iteration: Iteration, ports: Ports) -> None:
     live = iteration.outcomes[Stage.DEPLOY]["live"]
     if live is None or ports.records.read(final_key(iteration.number)) is not None:
         return
-    ports.observer.stage_started(iteration.number, "final")
+    ports.observer.stage_started(iteration.number, FINAL)
     began = perf_counter()
     outcome: dict[str, Any] = assess(iteration, live, ports)
-    ports.records.write(final_key(iteration.number), {**outcome, "wall_s": perf_counter() - began})
+    outcome["wall_s"] = perf_counter() - began
+    ports.records.write(final_key(iteration.number), outcome)
+    ports.observer.stage_completed(iteration.number, FINAL, outcome)

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from flywheel.core.episode import Episode, EpisodeRequest, Floats, Outcome, Source
-from flywheel.core.iteration import Iteration, Stage
 from flywheel.core.plan import Plan
 from flywheel.core.policy import PolicyVersion
 from flywheel.core.task import Label
@@ -167,6 +166,8 @@ class Behaviour:
     """None: the task's demonstrator."""
     sampled: bool
     """Draw actions from the policy's distribution, or take its most likely ones."""
+    sharpness: float = 1.0
+    """Power of the distribution that sampled actions are drawn from: above 1, nearer to the most likely ones."""
     random_actions: float = 0.0
     """Share of decisions replaced by uniform random actions."""
 
@@ -218,7 +219,7 @@ class Observer(Protocol):
         """Of the stage that runs."""
         ...
 
-    def stage_completed(self, iteration: Iteration, stage: Stage) -> None: ...
+    def stage_completed(self, iteration: int, stage: str, outcome: Mapping[str, Any]) -> None: ...
 
     def event(self, message: str) -> None:
         """Something a person should read: a collector replaced, an episode failed."""

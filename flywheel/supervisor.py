@@ -2,11 +2,11 @@
 
 import traceback
 from dataclasses import dataclass
+from typing import Any
 
 import ray
-from ray.actor import ActorHandle
 
-from flywheel import wiring
+from flywheel import loop, wiring
 from flywheel.config import Config
 from flywheel.core.errors import ConfigError, EpisodeError, FlywheelError, StoreError
 from flywheel.journal import Journal, News
@@ -30,13 +30,14 @@ class Supervisor:
     def run(self, *, iterations: int, until: float | None) -> Ending:
         """Turns the wheel until it is done, then writes the report. Errors come back as an ending, never raised."""
         try:
-            wiring.run_on_ray(
-                self._config, self._store, iterations=iterations, until=until, observer=self._journal
-            )
+            with wiring.on_ray(self._config, self._store, self._journal) as ports:
+                loop.run(ports, iterations=iterations, until=until)
+            self._journal.event("writing the report")
+            wiring.write_report(self._config, self._store)
         except FlywheelError as failure:
             wrong_input = isinstance(failure, ConfigError | StoreError | EpisodeError)
             return Ending(exit_code=2 if wrong_input else 1, message=str(failure))
-        except Exception:  # the root cause must reach the user, whatever it is
+        except Exception:  # noqa: BLE001 - the root cause must reach the user, whatever it is
             return Ending(exit_code=1, message=traceback.format_exc())
         return Ending(exit_code=0)
 
@@ -45,6 +46,6 @@ class Supervisor:
         return self._journal.since(seen)
 
 
-def start(*, config: Config, store: str) -> ActorHandle:
+def start(*, config: Config, store: str) -> Any:
     """The supervisor as an actor of the running Ray: one thread for the loop, one for those who ask."""
-    return ray.remote(num_cpus=0, max_concurrency=2)(Supervisor).remote(config=config, store=store)
+    return ray.remote(Supervisor).options(num_cpus=0, max_concurrency=2).remote(config=config, store=store)

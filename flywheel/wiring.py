@@ -12,16 +12,20 @@ from flywheel.cluster.collecting import RayCollectors
 from flywheel.cluster.relabeling import RayRelabeler
 from flywheel.cluster.serving import ServeEndpoint
 from flywheel.cluster.training import RayTrainer
-from flywheel.config import Algorithm, Config, ResourcesConfig
+from flywheel.config import Algorithm, Config, ResourcesConfig, parse
 from flywheel.core.contract import Contract, unite
+from flywheel.core.errors import ConfigError
 from flywheel.core.gate import PromotionGate
 from flywheel.core.plan import Plan
 from flywheel.environments import suites
 from flywheel.local import LocalCollectors, LocalEndpoint, LocalRelabeler, LocalTrainer, StoredPolicies
-from flywheel.ports import Observer, Part, Ports, TrainingRequest
+from flywheel.ports import Observer, Part, Policies, Ports, TrainingRequest
+from flywheel.report import write as report
+from flywheel.report.results import build_report
+from flywheel.report.schema import Report
 from flywheel.store.checkpoints import ObjectCheckpoints
 from flywheel.store.episodes import DeltaEpisodes
-from flywheel.store.identity import claim
+from flywheel.store.identity import claim, configuration
 from flywheel.store.labels import DeltaLabels
 from flywheel.store.objects import open_objects
 from flywheel.store.policies import ObjectPolicies
@@ -65,6 +69,7 @@ class Workshop:
                 for task in suite.tasks
             },
             collect_episodes_per_task=config.collect.episodes_per_task,
+            sharpness=config.collect.sharpness,
             random_actions=config.collect.random_actions,
             evaluate_episodes_per_task=config.evaluate.episodes_per_task,
             final_episodes_per_task=config.evaluate.final_episodes_per_task,
@@ -142,6 +147,35 @@ def check(config: Config, store: str) -> None:
     )
 
 
+def configuration_of(store: str) -> Config:
+    """The configuration that the store belongs to. ConfigError: it belongs to none."""
+    found = configuration(open_objects(store))
+    if found is None:
+        raise ConfigError(f"{store}: no flywheel was ever run here")
+    return parse(found, origin=store)
+
+
+def policies_of(store: str) -> Policies:
+    """The policy versions of a store: what an endpoint's replicas need."""
+    return ObjectPolicies(objects=open_objects(store))
+
+
+def write_report(config: Config, store: str) -> Report:
+    """Writes report.json and report.html at the store's root. StoreError: there is nothing to report yet."""
+    objects = open_objects(store)
+    return report.write_report(
+        records=JsonRecords(objects=objects),
+        episodes=DeltaEpisodes(objects=objects),
+        config=config.model_dump(mode="json"),
+        put=objects.put,
+    )
+
+
+def report_of(config: Config, store: str) -> Report:
+    """What `report.json` says, without rendering anything."""
+    return build_report(JsonRecords(objects=open_objects(store)), config.model_dump(mode="json"))
+
+
 def local(config: Config, store: str, observer: Observer) -> Ports:
     """Everything in this process."""
     workshop = Workshop(config=config, store=store)
@@ -172,7 +206,7 @@ def on_ray(config: Config, store: str, observer: Observer) -> Iterator[Ports]:
         num_environments=config.collect.num_environments,
         episode_timeout_s=config.collect.episode_timeout_s,
     )
-    endpoint = ServeEndpoint(policies=workshop.policies, port=resources.endpoint_port)
+    endpoint = ServeEndpoint(policies=f"{__name__}:policies_of", store=store, port=resources.endpoint_port)
     try:
         yield Ports(
             plan=workshop.plan(),
@@ -195,6 +229,11 @@ def on_ray(config: Config, store: str, observer: Observer) -> Iterator[Ports]:
     finally:
         endpoint.close()
         collectors.close()
+
+
+def num_gpus(resources: ResourcesConfig) -> int:
+    """GPUs of an embedded Ray."""
+    return resources.num_train_workers if resources.use_gpu else 0
 
 
 def num_places(resources: ResourcesConfig) -> int:

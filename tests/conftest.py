@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from hypothesis import settings
+from ray_session import ray_session  # noqa: F401 - a fixture for all tests
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 

@@ -1,17 +1,31 @@
-"""The ports on storage, in memory. The tests of the real ones run on these too."""
+"""Every port in memory. The tests of the real ports on storage run on these too."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from hashlib import sha256
 from typing import Any, Generic, TypeVar
 
-from factories import content
+import numpy as np
+from factories import content, crashed_episode, random_episode
 
-from flywheel.core.episode import Episode
+from flywheel.core.episode import Episode, EpisodeRequest, Floats, Outcome
 from flywheel.core.errors import CheckpointError, NotFoundError, RecordExistsError, StoreError
 from flywheel.core.policy import PolicyVersion
-from flywheel.core.task import Label
-from flywheel.ports import EpisodeSummary, Part
+from flywheel.core.task import Label, Task
+from flywheel.ports import (
+    Behaviour,
+    EpisodeSummary,
+    EpisodeTable,
+    LabelTable,
+    Observer,
+    Part,
+    Policies,
+    TrainingRequest,
+    TrainingResult,
+)
+from flywheel.workers.relabeling import relabel_episodes
 
 Row = TypeVar("Row", Episode, Label)
 
@@ -52,15 +66,15 @@ class _MemoryTable(Generic[Row]):
         return [row for path in dict.fromkeys(paths) for row in self._parts[path]]
 
 
+def _summary(episode: Episode) -> EpisodeSummary:
+    return EpisodeSummary(**{name: getattr(episode, name) for name in EpisodeSummary.__dataclass_fields__})
+
+
 class MemoryEpisodes(_MemoryTable[Episode]):
     """`ports.EpisodeTable`."""
 
     def summaries(self, *, version: int | None = None, iteration: int | None = None) -> list[EpisodeSummary]:
-        return [
-            EpisodeSummary(**{name: getattr(episode, name) for name in EpisodeSummary.__dataclass_fields__})
-            for episode in self._ordered(version)
-            if iteration in (None, episode.iteration)
-        ]
+        return [_summary(episode) for episode in self._ordered(version) if iteration in (None, episode.iteration)]
 
     def read(self, *, version: int | None = None, episode_ids: Iterable[str] | None = None) -> Iterator[Episode]:
         found = {episode.episode_id: episode for episode in self._ordered(version)}
@@ -148,3 +162,144 @@ class MemoryCheckpoints:
 
     def delete(self, policy_id: str) -> None:
         self._saved = {key: saved for key, saved in self._saved.items() if key[0] != policy_id}
+
+
+def _acted(files: Mapping[str, bytes], observations: Mapping[str, Floats]) -> Floats:
+    """[B, 2]: other weights or other observations, other actions."""
+    sums = np.sum([values.sum(axis=(1, 2)) for values in observations.values()], axis=0)
+    scale = int(sha256(files["weights"]).hexdigest()[:4], 16) / 0xFFFF
+    return np.tanh(np.stack([sums + scale, sums - scale], axis=1)).astype(np.float32)
+
+
+class ScriptedCollectors:
+    """`ports.Collectors`. An episode's arrays come from its seed, its outcome from a script."""
+
+    def __init__(self, *, episodes: EpisodeTable, outcome: Callable[[EpisodeRequest, int], Outcome]) -> None:
+        """`outcome` is told the request and its place, from 0, among the requests of its task."""
+        self._episodes, self._outcome = episodes, outcome
+        self.asked: list[tuple[list[EpisodeRequest], Behaviour]] = []
+
+    def collect(
+        self, requests: Sequence[EpisodeRequest], behaviour: Behaviour, observer: Observer
+    ) -> tuple[list[Part], list[EpisodeSummary]]:
+        self.asked.append((list(requests), behaviour))
+        places: Counter[str] = Counter()
+        made = []
+        for request in requests:
+            made.append(self._make(request, self._outcome(request, places[request.task])))
+            places[request.task] += 1
+            observer.progress(len(made), len(requests))
+        half = len(made) // 2
+        parts = [replace(self._episodes.write(some), work_s=1.5) for some in (made[:half], made[half:]) if some]
+        return parts, [_summary(episode) for episode in made]
+
+    def _make(self, request: EpisodeRequest, outcome: Outcome) -> Episode:
+        make = crashed_episode if outcome is Outcome.ERROR else random_episode
+        num_decisions = {} if outcome is Outcome.ERROR else {"num_decisions": 3}
+        succeeded = np.full(num_decisions.get("num_decisions", 0), outcome is Outcome.SUCCESS)
+        return make(
+            request.seed,
+            episode_id=request.episode_id,
+            task=request.task,
+            source=request.source,
+            iteration=request.iteration,
+            behaviour_policy=request.policy_id or "demonstrator",
+            successes=succeeded,
+            scored=outcome is not Outcome.UNSCORED,
+            **num_decisions,
+        )
+
+
+class DirectRelabeler:
+    """`ports.Relabeler`: one part for all."""
+
+    def __init__(self, *, tasks: Mapping[str, Task], episodes: EpisodeTable, labels: LabelTable) -> None:
+        self._tasks, self._episodes, self._labels = tasks, episodes, labels
+        self.asked: list[list[str]] = []
+
+    def relabel(self, episodes: Sequence[EpisodeSummary], *, episodes_version: int, observer: Observer) -> list[Part]:
+        episode_ids = [episode.episode_id for episode in episodes]
+        self.asked.append(episode_ids)
+        part = relabel_episodes(
+            episode_ids,
+            tasks=self._tasks,
+            episodes=self._episodes,
+            episodes_version=episodes_version,
+            labels=self._labels,
+        )
+        return [part]
+
+
+class InstantTrainer:
+    """`ports.Trainer`: the weights are the request."""
+
+    def __init__(self, *, policies: Policies) -> None:
+        self._policies = policies
+        self.asked: list[TrainingRequest] = []
+
+    def train(self, request: TrainingRequest, observer: Observer) -> TrainingResult:
+        self.asked.append(request)
+        weights = repr(request).encode()
+        version = PolicyVersion(
+            policy_id=request.policy_id,
+            iteration=request.iteration,
+            parent=request.parent,
+            digest=sha256(weights).hexdigest(),
+            trained_on={"episodes": request.episodes_version, "labels": request.labels_version},
+        )
+        if self._policies.version(request.policy_id) is None:
+            self._policies.save(version, {"weights": weights})
+        observer.progress(request.num_updates, request.num_updates, loss=0.5)
+        return TrainingResult(version=version, metrics={"loss": 0.5})
+
+
+class MemoryReference:
+    """`ports.Reference`."""
+
+    def __init__(self, *, policies: Policies) -> None:
+        self._policies = policies
+
+    def act(self, policy_id: str, observations: Mapping[str, Floats], task: str) -> Floats:
+        return _acted(self._policies.load(policy_id), observations)
+
+
+class MemoryEndpoint:
+    """`ports.Endpoint`. `pretends`: the version it says it is; `spoils`: what it adds to every action."""
+
+    def __init__(self, *, policies: Policies, pretends: str | None = None, spoils: float = 0.0) -> None:
+        self._stored = MemoryReference(policies=policies)
+        self._pretends, self._spoils = pretends, spoils
+        self.deployed: list[str] = []
+        self.asked: list[tuple[str, Mapping[str, tuple[int, ...]]]] = []
+
+    def deploy(self, policy_id: str) -> None:
+        self.deployed.append(policy_id)
+
+    def act(self, observations: Mapping[str, Floats], task: str) -> tuple[Floats, str]:
+        live = self.deployed[-1]
+        self.asked.append((task, {name: values.shape for name, values in observations.items()}))
+        return self._stored.act(live, observations, task) + np.float32(self._spoils), self._pretends or live
+
+
+class Notebook:
+    """`ports.Observer`: writes everything down."""
+
+    def __init__(self) -> None:
+        self.started: list[tuple[int, str]] = []
+        self.completed: list[tuple[int, str]] = []
+        self.outcomes: list[Mapping[str, Any]] = []
+        self.events: list[str] = []
+        self.progressed: list[tuple[int, int, Mapping[str, float]]] = []
+
+    def stage_started(self, iteration: int, stage: str) -> None:
+        self.started.append((iteration, str(stage)))
+
+    def progress(self, done: int, total: int, **figures: float) -> None:
+        self.progressed.append((done, total, figures))
+
+    def stage_completed(self, iteration: int, stage: str, outcome: Mapping[str, Any]) -> None:
+        self.completed.append((iteration, str(stage)))
+        self.outcomes.append(outcome)
+
+    def event(self, message: str) -> None:
+        self.events.append(message)

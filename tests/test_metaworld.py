@@ -12,7 +12,7 @@ from flywheel.environments.metaworld import MetaworldEnvironment, metaworld_task
 from flywheel.environments.metaworld_expert import MetaworldExpert
 
 TABLETOP = ("reach-v3", "push-v3", "pick-place-v3")
-LIMIT = 60
+LIMIT = 50
 CAREFUL = MetaworldDemonstrations(noise=(0.0, 0.1), random_bursts=0.0, clumsy=0.0, quitting=0.0, random=0.2)
 
 
@@ -34,14 +34,14 @@ def episodes() -> list[Episode]:
     requests = [
         EpisodeRequest(task=task, seed=seed, iteration=0, source=Source.DEMONSTRATION)
         for task in names
-        for seed in range(6)
+        for seed in range(4)
     ]
     return list(
         run_episodes(
             requests,
             environment=lambda task: MetaworldEnvironment(name=names[task], max_decisions=LIMIT),
             policy=policy,
-            num_environments=2,
+            num_environments=1,
         )
     )
 
@@ -74,30 +74,25 @@ def test_a_relabelled_success_equals_the_other_environment_on_the_same_simulator
         expert = MetaworldExpert(own)
         observation = environment.reset(3)
         simulation = environment._simulation
-        for _ in range(2 * LIMIT):
+        for _ in range(80):
             action = np.clip(expert.act(observation), -1, 1)
             transition = environment.step(action)
             observation = transition.observation
-            for other in TABLETOP:
+            for other in set(TABLETOP) - {own}:
                 judge = environments[other]._simulation
-                if other != own:
-                    judge._target_pos = simulation._target_pos.copy()
-                    judge.obj_init_pos = simulation.obj_init_pos
-                    judge.init_tcp = simulation.init_tcp
-                    judge.set_state(simulation.data.qpos, simulation.data.qvel)
-                expected = bool(judge.evaluate_state(judge._get_obs(), action)[1]["success"]) if other != own else None
+                judge._target_pos = simulation._target_pos.copy()
+                judge.obj_init_pos = simulation.obj_init_pos
+                judge.init_tcp = simulation.init_tcp
+                judge.set_state(simulation.data.qpos, simulation.data.qvel)
+                _, info = judge.evaluate_state(judge._get_obs(), action)
                 rule = metaworld_task(other).rule
                 distance = np.linalg.norm(transition.facts[rule.point] - transition.facts[rule.target], axis=-1)
-                if expected is not None:
-                    assert bool(distance[0] <= rule.radius_m) == expected, (own, other)
-                    agreed.add((other, expected))
-            if transition.terminated:
-                break
-    assert {(name, False) for name in TABLETOP} <= agreed
-    assert len([pair for pair in agreed if pair[1]]) >= 2
+                assert bool(distance[0] <= rule.radius_m) == bool(info["success"]), (own, other)
+                agreed.add((other, bool(info["success"])))
+    assert agreed == {(name, success) for name in TABLETOP for success in (False, True)}
 
 
-@pytest.mark.parametrize("name", ["reach-v3", "push-v3", "hammer-v3", "box-close-v3", "door-lock-v3"])
+@pytest.mark.parametrize("name", ["push-v3", "box-close-v3", "door-lock-v3"])
 def test_the_same_seed_and_actions_give_bit_equal_episodes_whatever_ran_before(name):
     actions = np.random.default_rng(0).uniform(-1, 1, (25, 4)).astype(np.float32)
 

@@ -30,6 +30,7 @@ class Plan:
     demonstrations: Mapping[str, int]
     """Task -> episodes to ingest at iteration 0. Its keys are the tasks."""
     collect_episodes_per_task: int
+    sharpness: float
     random_actions: float
     evaluate_episodes_per_task: int
     final_episodes_per_task: int

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, cast
 
 import gymnasium_robotics
 import numpy as np
@@ -15,8 +15,8 @@ from flywheel.core.episode import Floats
 from flywheel.core.errors import ConfigError
 from flywheel.core.rollout import Observation, Transition
 from flywheel.core.task import Recorded, Task, Within
-from flywheel.environments.gym import ActionMap, action_size, digest_of, family, open_simulation, rendered, step_seconds
-from flywheel.environments.simulator import FRAME_PIXELS, Frame
+from flywheel.environments.gym import ActionMap, Film, action_size, digest_of, family, open_simulation, step_seconds
+from flywheel.environments.simulator import Frame, View
 
 register_envs(gymnasium_robotics)
 
@@ -50,7 +50,7 @@ _FETCH: Mapping[str, tuple[str, Mapping[str, slice]]] = MappingProxyType(
 gripper shut."""
 
 _FETCH_RADIUS_M = 0.05
-_CAMERA = {"distance": 1.9, "azimuth": 135.0, "elevation": -22.0, "lookat": np.array([1.3, 0.75, 0.5])}
+_FETCH_VIEW = View(look_at=(1.3, 0.75, 0.5), distance=1.5, azimuth=135.0, elevation=-24.0)
 
 
 def goal_task(name: str) -> Task:
@@ -98,10 +98,7 @@ class GoalEnvironment:
         self.max_decisions = max_decisions
         self._action_repeat = action_repeat
         self._is_fetch = kind_of(name) in _FETCH
-        settings: dict[str, Any] = {}
-        if render and self._is_fetch:
-            settings = {"width": FRAME_PIXELS, "height": FRAME_PIXELS, "default_camera_config": _CAMERA}
-        self._simulation = open_simulation(name, render=render, **settings)
+        self._simulation = open_simulation(name, render=render)
         space = self._simulation.observation_space
         widths = _widths(space, name)
         self._layout = dict(_FETCH[kind_of(name)][1]) if self._is_fetch else {f"{family(name)}_state": slice(None)}
@@ -119,6 +116,7 @@ class GoalEnvironment:
             action_size=self._actions.size,
             decision_s=step_seconds(self._simulation) * action_repeat,
         )
+        self._film = Film(self._simulation, name, _FETCH_VIEW if self._is_fetch else None) if render else None
         self._first: Observation = {}
 
     def reset(self, seed: int) -> Observation:
@@ -155,9 +153,15 @@ class GoalEnvironment:
 
     def frame(self) -> Frame:
         """Needs `render=True`."""
-        return rendered(self._simulation, self.task.name)
+        if self._film is None:
+            raise ConfigError(f"{self.task.name}: made without render=True")
+        if self._is_fetch:
+            cast(Any, self._simulation.unwrapped)._render_callback()  # puts the goal's marker where the goal is
+        return self._film.frame()
 
     def close(self) -> None:
+        if self._film is not None:
+            self._film.close()
         self._simulation.close()  # type: ignore[no-untyped-call]
 
     def _differences(self) -> dict[str, tuple[str, str]]:

@@ -5,6 +5,7 @@ import re
 from typing import Any, TypeAlias
 
 import gymnasium
+import mujoco
 import numpy as np
 from gymnasium import spaces
 
@@ -14,21 +15,16 @@ from flywheel.core.episode import Floats
 from flywheel.core.errors import ConfigError, EnvironmentFailure
 from flywheel.core.rollout import Observation, Transition
 from flywheel.core.task import Recorded, Task
-from flywheel.environments.simulator import Frame
+from flywheel.environments.simulator import Camera, Frame, View
 
 Simulation: TypeAlias = gymnasium.Env[Any, Any]
 
 
-def open_simulation(name: str, *, render: bool, **settings: Any) -> Simulation:
+def open_simulation(name: str, *, render: bool) -> Simulation:
     """The environment of a Gymnasium id, without its time limit. ConfigError: it cannot be made."""
+    settings = {"render_mode": "rgb_array"} if render else {}
     try:
-        return gymnasium.make(
-            name,
-            max_episode_steps=-1,
-            disable_env_checker=True,
-            render_mode="rgb_array" if render else None,
-            **settings,
-        )
+        return gymnasium.make(name, max_episode_steps=-1, disable_env_checker=True, **settings)
     except (gymnasium.error.Error, ImportError) as failure:
         raise ConfigError(f"{name}: Gymnasium cannot make it: {failure}") from failure
 
@@ -48,12 +44,39 @@ def digest_of(observation: Observation) -> str:
     return hashlib.sha256(b"".join(parts)).hexdigest()
 
 
-def rendered(simulation: Simulation, name: str) -> Frame:
-    """ConfigError: the environment was not made for it or has no pictures."""
-    frame: Any = simulation.render() if simulation.render_mode == "rgb_array" else None
-    if not isinstance(frame, np.ndarray):
-        raise ConfigError(f"{name}: made without render=True, or it has no pictures")
-    return np.ascontiguousarray(frame, np.uint8)
+class Film:
+    """Pictures of a Gymnasium environment: by our own camera where it runs on MuJoCo, otherwise by its own."""
+
+    def __init__(self, simulation: Simulation, name: str, view: View | None = None) -> None:
+        self._simulation = simulation
+        self._name = name
+        self._physics = _physics(simulation)
+        self._camera = None if self._physics is None else Camera(self._physics.model, view)
+
+    def frame(self) -> Frame:
+        """ConfigError: the environment has no pictures, or a package that draws them is missing."""
+        if self._camera is not None and self._physics is not None:
+            return self._camera.frame(self._physics.data)
+        try:
+            frame: Any = self._simulation.render()
+        except gymnasium.error.DependencyNotInstalled as failure:
+            raise ConfigError(f"{self._name}: cannot draw itself: {failure}") from failure
+        if not isinstance(frame, np.ndarray):
+            raise ConfigError(f"{self._name}: has no pictures")
+        return np.ascontiguousarray(frame, np.uint8)
+
+    def close(self) -> None:
+        if self._camera is not None:
+            self._camera.close()
+
+
+def _physics(simulation: Simulation) -> Any | None:
+    """What holds the MuJoCo model and data: the environment, or the robot inside a maze."""
+    outer = simulation.unwrapped
+    for holder in (outer, getattr(outer, "point_env", None), getattr(outer, "ant_env", None)):
+        if isinstance(getattr(holder, "model", None), mujoco.MjModel):
+            return holder
+    return None
 
 
 def family(name: str) -> str:
@@ -148,6 +171,7 @@ class GymEnvironment:
             action_size=self._actions.size,
             decision_s=step_seconds(self._simulation) * action_repeat,
         )
+        self._film = Film(self._simulation, name) if render else None
         self._first: Observation = {}
         self._decisions = 0
 
@@ -186,9 +210,13 @@ class GymEnvironment:
 
     def frame(self) -> Frame:
         """Needs `render=True`."""
-        return rendered(self._simulation, self.task.name)
+        if self._film is None:
+            raise ConfigError(f"{self.task.name}: made without render=True")
+        return self._film.frame()
 
     def close(self) -> None:
+        if self._film is not None:
+            self._film.close()
         self._simulation.close()  # type: ignore[no-untyped-call]
 
     def _success(self, terminated: bool, info: dict[str, Any]) -> bool | None:

@@ -43,7 +43,7 @@ _SECOND_DIFFERENCES = {
     "second_object_to_goal": ("goal", "second_object_position"),
 }
 
-_VIEW = View(look_at=(0.0, 0.68, 0.12), distance=1.25, azimuth=145.0, elevation=-28.0)
+_VIEW = View(look_at=(0.0, 0.68, 0.12), distance=1.15, azimuth=145.0, elevation=-28.0)
 
 
 @dataclass(frozen=True, kw_only=True)

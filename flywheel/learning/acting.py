@@ -21,8 +21,17 @@ class Actor:
         self._task_index = {task: index for index, task in enumerate(contract.tasks)}
 
     @torch.inference_mode()
-    def act(self, observations: Mapping[str, Floats], tasks: Sequence[str], uniforms: Floats | None = None) -> Floats:
-        """Modality -> [B, H, D] to actions [B, A]: the most likely ones, or drawn by `uniforms` [B, A] in [0, 1)."""
+    def act(
+        self,
+        observations: Mapping[str, Floats],
+        tasks: Sequence[str],
+        uniforms: Floats | None = None,
+        sharpness: float = 1.0,
+    ) -> Floats:
+        """Modality -> [B, H, D] to actions [B, A]: the most likely ones, or drawn by `uniforms` [B, A] in [0, 1).
+
+        They are drawn from the policy's distribution to the power of `sharpness`.
+        """
         tensors = {name: torch.from_numpy(values) for name, values in observations.items()}
         indices = torch.tensor([self._task_index[task] for task in tasks])
         logits = self.network.policy_logits(self.network.encode(tensors, indices)).float()
@@ -68,10 +77,18 @@ class Actor:
 class LearnedPolicy:
     """A policy version that runs episodes: remembers each slot's history and draws from each episode's own seed."""
 
-    def __init__(self, *, actor: Actor, version: str, sampled: bool, random_actions: float = 0.0) -> None:
+    def __init__(
+        self,
+        *,
+        actor: Actor,
+        version: str,
+        sampled: bool,
+        sharpness: float = 1.0,
+        random_actions: float = 0.0,
+    ) -> None:
         self.version = version
         self._actor = actor
-        self._sampled, self._random_actions = sampled, random_actions
+        self._sampled, self._sharpness, self._random_actions = sampled, sharpness, random_actions
         self._windows: dict[int, list[Observation]] = {}
         self._draws: dict[int, np.random.Generator] = {}
 
@@ -89,7 +106,7 @@ class LearnedPolicy:
         uniforms = None
         if self._sampled:
             uniforms = np.stack([self._draws[slot].random(contract.action_size, np.float32) for slot in slots])
-        actions = self._actor.act(stacked, tasks, uniforms)
+        actions = self._actor.act(stacked, tasks, uniforms, self._sharpness)
         return [
             self._explored(slot, action[: contract.action_sizes[task]])
             for slot, action, task in zip(slots, actions, tasks, strict=True)

@@ -10,7 +10,6 @@ from flywheel.learning.attention import CrossBlock
 from flywheel.learning.encoders import multi_scale
 from flywheel.learning.perceiver import Perceiver
 
-
 NEIGHBOURHOOD = 0.15
 """Standard deviation, in units of action, of what counts as the same action when the most likely one is sought."""
 
@@ -20,6 +19,7 @@ class ActorCritic(nn.Module):
 
     action_values: Tensor
     returns: Tensor
+    neighbourhood: Tensor
     action_mask: Tensor
 
     def __init__(

@@ -49,7 +49,7 @@ class Objective(nn.Module):
         latents = online.encode(batch.observations, batch.tasks)
         log_policy = online.policy_logits(latents).float().log_softmax(-1)
         log_probs = online.log_probabilities(log_policy, batch.tasks, online.bins_of(batch.actions)[:, None])[:, 0]
-        cloning = losses.behaviour_cloning_loss(log_probs, batch.cloned)
+        cloning = losses.behaviour_cloning_loss(log_probs, _share_of_one(batch.cloned))
         figures = {"cloning_loss": cloning.mean(), "entropy": _entropy(log_policy, online.action_mask[batch.tasks])}
         if self.bc_weight >= 1.0:
             return cloning.mean(), _detached(figures)
@@ -98,6 +98,11 @@ class Objective(nn.Module):
 
 def _joined(first: Mapping[str, Tensor], second: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name: torch.cat([values, second[name]]) for name, values in first.items()}
+
+
+def _share_of_one(cloned: Tensor) -> Tensor:
+    """Weights [B] with mean 1, so that leaving failures out does not weaken cloning against the rest of the loss."""
+    return cloned / cloned.mean().clamp(min=1.0 / len(cloned))
 
 
 def _entropy(log_policy: Tensor, mask: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from flywheel.stages.gather import gather, results
 
 
 def collect(iteration: Iteration, ports: Ports) -> dict[str, Any]:
-    """Draws actions from the live policy's distribution."""
+    """Draws actions from the live policy's distribution. While there is no live version, the demonstrators go on."""
     plan = ports.plan
     requests = plan.requests(
         Source.COLLECTION,
@@ -19,13 +19,13 @@ def collect(iteration: Iteration, ports: Ports) -> dict[str, Any]:
     )
     version, episodes, work_s = gather(
         requests,
-        Behaviour(policy_id=iteration.live, sampled=True, random_actions=plan.random_actions),
+        Behaviour(policy_id=iteration.live, sampled=True, sharpness=plan.sharpness, random_actions=plan.random_actions),
         transaction=f"{iteration.number:04d}-collect",
         ports=ports,
     )
     return {
         "episodes_version": version,
-        "behaviour_policy": iteration.live,
+        "behaviour_policy": episodes[0].behaviour_policy,
         "tasks": results(episodes),
         "work_s": work_s,
     }

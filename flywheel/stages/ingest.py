@@ -11,9 +11,7 @@ from flywheel.stages.gather import gather, results
 def ingest(iteration: Iteration, ports: Ports) -> dict[str, Any]:
     """Lets the tasks' demonstrators act."""
     plan = ports.plan
-    requests = plan.requests(
-        Source.DEMONSTRATION, iteration=iteration.number, episodes_per_task=plan.demonstrations
-    )
+    requests = plan.requests(Source.DEMONSTRATION, iteration=iteration.number, episodes_per_task=plan.demonstrations)
     version, episodes, work_s = gather(
         requests,
         Behaviour(policy_id=None, sampled=True),

@@ -3,8 +3,8 @@
 from typing import Any
 
 from flywheel.core.episode import Outcome, Source
-from flywheel.core.iteration import Iteration, Stage
-from flywheel.ports import Ports
+from flywheel.core.iteration import Iteration
+from flywheel.ports import EpisodeSummary, Ports
 
 
 def relabel(iteration: Iteration, ports: Ports) -> dict[str, Any]:
@@ -23,7 +23,7 @@ def relabel(iteration: Iteration, ports: Ports) -> dict[str, Any]:
     return {"episodes_version": episodes_version, "labels_version": labels_version}
 
 
-def _candidates(number: int, version: int, ports: Ports) -> list[Any]:
+def _candidates(number: int, version: int, ports: Ports) -> list[EpisodeSummary]:
     own = ports.episodes.summaries(version=version, iteration=number)
     before = ports.episodes.summaries(version=version, iteration=number - 1) if number else []
     return [episode for episode in own if episode.source in (Source.DEMONSTRATION, Source.COLLECTION)] + [

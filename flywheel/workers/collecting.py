@@ -56,6 +56,7 @@ class Collector:
             actor=actor,
             version=behaviour.policy_id,
             sampled=behaviour.sampled,
+            sharpness=behaviour.sharpness,
             random_actions=behaviour.random_actions,
         )
 

@@ -1,0 +1,53 @@
+"""`python -m benchmarks` measures collectors, learner and floors; `orchestration` and `curves` look at whole runs."""
+
+import argparse
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmarks import collectors, curves, floors, learner, material, orchestration
+
+SHORT: dict[str, Callable[[material.Material], None]] = {
+    "collectors": collectors.measure,
+    "learner": learner.measure,
+    "floors": floors.measure,
+}
+"""What needs no finished run."""
+
+
+def main() -> None:
+    chosen = _arguments()
+    if chosen.what == "orchestration":
+        orchestration.measure(chosen.store, wall_s=chosen.wall_s)
+    elif chosen.what == "curves":
+        curves.measure(
+            chosen.stores, seeds=chosen.seeds, algorithms=chosen.algorithms, config=chosen.config, root=chosen.root
+        )
+    else:
+        with tempfile.TemporaryDirectory(prefix="flywheel-bench-") as store:
+            prepared = material.prepare(store)
+            for name, measure in SHORT.items():
+                if chosen.what in (name, "short"):
+                    measure(prepared)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    kinds = parser.add_subparsers(dest="what", metavar="WHAT")
+    parser.set_defaults(what="short")
+    for name in SHORT:
+        kinds.add_parser(name)
+    share = kinds.add_parser("orchestration", help="of a run, from the records of its store")
+    share.add_argument("store")
+    share.add_argument("--wall-s", type=float, help="of the whole command, as `time` measured it")
+    curve = kinds.add_parser("curves", help="of several seeds, against filtered behaviour cloning")
+    curve.add_argument("stores", nargs="*", help="of finished runs; none: run them")
+    curve.add_argument("--seeds", type=int, default=3)
+    curve.add_argument("--algorithms", nargs="+", default=curves.ALGORITHMS)
+    curve.add_argument("--config", type=Path, default=material.DEMO)
+    curve.add_argument("--root", type=Path, default=Path("runs/curves"))
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

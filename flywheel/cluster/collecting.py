@@ -1,0 +1,219 @@
+"""Collectors as Ray actors. Plain Ray: RLlib's FaultTolerantActorManager cannot receive a stream of results.
+
+It fetches one result per call, so a collector that dies would take all episodes of its call with it.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import Any
+
+import ray
+import torch
+from ray.exceptions import GetTimeoutError, RayActorError, RayTaskError
+
+from flywheel.cluster.shares import Share, split
+from flywheel.core.episode import EpisodeRequest
+from flywheel.core.errors import EnvironmentFailure, FlywheelError
+from flywheel.core.rollout import failed_episode
+from flywheel.ports import Behaviour, EpisodeSummary, EpisodeTable, Observer, Part
+from flywheel.workers.collecting import Collector, summary
+
+START_TIMEOUT_S = 300.0
+"""A collector that has not started by then never will: there is no place for it."""
+
+
+class _Collector:
+    """The plain collector inside an actor."""
+
+    def __init__(self, make: Callable[[], Collector]) -> None:
+        torch.set_num_threads(1)
+        self._collector = make()
+
+    def collect(self, requests: Sequence[EpisodeRequest], behaviour: Behaviour) -> Iterator[EpisodeSummary | Part]:
+        yield from self._collector.collect(requests, behaviour)
+
+
+@dataclass
+class _Running:
+    """A collector at work on a share."""
+
+    share: Share
+    stream: Any
+    deadline: float
+    """On the monotonic clock: it counts as hung if nothing came by then."""
+
+
+@dataclass
+class _Collection:
+    """Everything that one call of `collect` has to do and has done."""
+
+    behaviour: Behaviour
+    observer: Observer
+    num_requests: int
+    waiting: deque[Share]
+    running: dict[int, _Running] = field(default_factory=dict)
+    """By the collector's number."""
+    parts: list[Part] = field(default_factory=list)
+    summaries: list[EpisodeSummary] = field(default_factory=list)
+    """Of shares that are over; those of running ones are in the shares."""
+
+    def close(self, share: Share) -> None:
+        """Keeps what is safe of a share that is over."""
+        self.parts += share.parts
+        self.summaries += share.written
+
+    def report(self) -> None:
+        running = sum(len(some.share.written) + len(some.share.unwritten) for some in self.running.values())
+        self.observer.progress(len(self.summaries) + running, self.num_requests)
+
+
+class RayCollectors:
+    """`ports.Collectors` on long-lived actors: they start at the first use and stay until `close`.
+
+    A collector that dies, or yields nothing for `episode_timeout_s`, is replaced. What it had written stays; the rest
+    is made again, the requests in flight one by one, and one that brings a collector down alone becomes an episode
+    with an error.
+    """
+
+    def __init__(
+        self,
+        *,
+        collector: Callable[[], Collector],
+        episodes: EpisodeTable,
+        num_collectors: int,
+        num_environments: int,
+        episode_timeout_s: float,
+        num_cpus: float = 1.0,
+    ) -> None:
+        """`collector` is called in each actor; `num_cpus` are the places that one takes."""
+        self._make, self._episodes = collector, episodes
+        self._num_collectors, self._num_environments = num_collectors, num_environments
+        self._episode_timeout_s = episode_timeout_s
+        self._actor_class = ray.remote(num_cpus=num_cpus)(_Collector)
+        self._actors: dict[int, Any] = {}
+
+    def collect(
+        self, requests: Sequence[EpisodeRequest], behaviour: Behaviour, observer: Observer
+    ) -> tuple[list[Part], list[EpisodeSummary]]:
+        """Makes every requested episode exactly once; summaries in the requests' order."""
+        work = _Collection(behaviour, observer, len(requests), deque(split(requests, self._num_collectors)))
+        try:
+            self._start(range(len(work.waiting)))
+            while work.waiting or work.running:
+                self._hand_out(work)
+                self._receive(work)
+        except BaseException:
+            self.close()
+            raise
+        made = {one.episode_id: one for one in work.summaries}
+        wanted = [request.episode_id for request in requests]
+        assert len(work.summaries) == len(wanted), "no request is made twice"
+        assert made.keys() == set(wanted), "no request is lost"
+        return sorted(work.parts, key=lambda part: part.path), [made[episode_id] for episode_id in wanted]
+
+    def close(self) -> None:
+        """Ends the actors; the next use starts new ones."""
+        for actor in self._actors.values():
+            ray.kill(actor)
+        self._actors = {}
+
+    def _start(self, numbers: Sequence[int]) -> None:
+        """Returns when these collectors are ready; those that died since the last use are replaced."""
+        for number in numbers:
+            if number in self._actors and not _is_alive(self._actors[number]):
+                del self._actors[number]
+        for number in numbers:
+            if number not in self._actors:
+                self._actors[number] = self._actor_class.remote(self._make)
+        ready = [self._actors[number].__ray_ready__.remote() for number in numbers]
+        try:
+            ray.get(ready, timeout=START_TIMEOUT_S)
+        except GetTimeoutError as failure:
+            raise EnvironmentFailure(
+                f"a collector did not start within {START_TIMEOUT_S:.0f} s: has Ray places for {len(self._actors)}?"
+            ) from failure
+        except RayActorError as failure:
+            raise EnvironmentFailure(f"a collector does not start: {failure}") from failure
+
+    def _hand_out(self, work: _Collection) -> None:
+        """Every idle collector gets a share, while there are any."""
+        for number, actor in self._actors.items():
+            if work.waiting and number not in work.running:
+                share = work.waiting.popleft()
+                stream = actor.collect.options(num_returns="streaming").remote(share.requests, work.behaviour)
+                work.running[number] = _Running(share, stream, monotonic() + self._episode_timeout_s)
+
+    def _receive(self, work: _Collection) -> None:
+        """Waits for the next result or deadline, and deals with all of them that are there."""
+        pause = min(running.deadline for running in work.running.values()) - monotonic()
+        streams = [running.stream for running in work.running.values()]
+        ready, _ = ray.wait(streams, num_returns=1, timeout=max(0.0, pause))
+        for number, running in list(work.running.items()):
+            if running.stream in ready:
+                self._receive_from(number, running, work)
+            elif monotonic() > running.deadline and not ray.wait([running.stream], timeout=0)[0]:
+                self._replace(number, f"yielded nothing for {self._episode_timeout_s:g} s", work)
+        work.report()
+
+    def _receive_from(self, number: int, running: _Running, work: _Collection) -> None:
+        try:
+            running.share.receive(ray.get(next(running.stream)))
+            running.deadline = monotonic() + self._episode_timeout_s
+        except StopIteration:
+            del work.running[number]
+            work.close(running.share)
+            self._tell_errors(running.share, work)
+        except RayActorError as failure:
+            self._replace(number, f"died: {_first_line(failure)}", work)
+        except RayTaskError as failure:
+            if isinstance(failure.cause, FlywheelError):
+                raise failure.cause from failure
+            raise EnvironmentFailure(f"a collector failed: {failure.cause!r}") from failure
+
+    def _replace(self, number: int, reason: str, work: _Collection) -> None:
+        """A new collector for one that died or hangs; its requests without a written episode wait again."""
+        share = work.running.pop(number).share
+        ray.kill(self._actors.pop(number))
+        work.close(share)
+        if share.suspect:
+            self._give_up(share.requests[0], reason, work)
+        else:
+            left = share.left(num_environments=self._num_environments)
+            work.waiting.extend(left)
+            count = sum(len(one.requests) for one in left)
+            work.observer.event(f"collector {number} {reason}; replaced, {count} episodes are made again")
+        if work.waiting:
+            self._start([number])
+
+    def _give_up(self, request: EpisodeRequest, reason: str, work: _Collection) -> None:
+        """Records the episode that brought its collector down twice."""
+        episode = failed_episode(
+            request,
+            scene="",
+            behaviour_policy=work.behaviour.policy_id or "demonstrator",
+            error=f"EnvironmentFailure: its collector {reason}",
+        )
+        work.parts.append(self._episodes.write([episode]))
+        work.summaries.append(summary(episode))
+        work.observer.event(f"episode {episode.episode_id} failed: {episode.error}")
+
+    def _tell_errors(self, share: Share, work: _Collection) -> None:
+        for made in share.written:
+            if made.error is not None:
+                work.observer.event(f"episode {made.episode_id} failed: {made.error}")
+
+
+def _is_alive(actor: Any) -> bool:
+    try:
+        ray.get(actor.__ray_ready__.remote())
+    except RayActorError:
+        return False
+    return True
+
+
+def _first_line(failure: Exception) -> str:
+    """Ray's messages go on with identifiers that help nobody."""
+    lines = [line.strip() for line in str(failure).splitlines() if line.strip()]
+    return lines[0] if lines else type(failure).__name__

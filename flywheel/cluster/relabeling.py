@@ -1,0 +1,35 @@
+"""Relabelling in parallel Ray tasks."""
+
+from collections.abc import Callable, Sequence
+
+import ray
+
+from flywheel.ports import EpisodeSummary, Observer, Part
+
+EPISODES_PER_TASK = 256
+
+
+class RayRelabeler:
+    """`ports.Relabeler`: chunks of episodes, each labelled and written by a task of its own."""
+
+    def __init__(self, *, relabel: Callable[[Sequence[str], int], Part], num_cpus: float = 1.0) -> None:
+        """`relabel` takes episode ids and the table's version; `num_cpus` are the places that one task takes."""
+        self._relabel = relabel
+        self._task = ray.remote(_work).options(num_cpus=num_cpus)
+
+    def relabel(self, episodes: Sequence[EpisodeSummary], *, episodes_version: int, observer: Observer) -> list[Part]:
+        """Parts in the order of the episodes. What a task raises comes out as itself."""
+        ids = [episode.episode_id for episode in episodes]
+        chunks = [ids[first : first + EPISODES_PER_TASK] for first in range(0, len(ids), EPISODES_PER_TASK)]
+        running = {self._task.remote(self._relabel, chunk, episodes_version): len(chunk) for chunk in chunks}
+        order, done = list(running), 0
+        while running:
+            finished, _ = ray.wait(list(running), num_returns=1)
+            ray.get(finished)
+            done += sum(running.pop(reference) for reference in finished)
+            observer.progress(done, len(ids))
+        return list(ray.get(order))
+
+
+def _work(relabel: Callable[[Sequence[str], int], Part], episode_ids: Sequence[str], episodes_version: int) -> Part:
+    return relabel(episode_ids, episodes_version)

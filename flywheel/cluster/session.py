@@ -1,0 +1,109 @@
+"""A Ray to run on: started in place, or somebody else's by address."""
+
+import logging
+import os
+import secrets
+import subprocess
+import sys
+from types import TracebackType
+from typing import Any, Self
+
+import ray
+
+from flywheel.cluster import reaper
+from flywheel.core.errors import ConfigError
+
+NODE_ADDRESS = "127.0.0.2"
+"""Loopback, so that a change of network does not break a running Ray, which would replace 127.0.0.1 by the host's."""
+OBJECT_STORE_BYTES = 300_000_000
+TOKEN = secrets.token_hex(32)
+"""Ray opens ports on every interface: only who knows the token may use them. It lives as long as this process."""
+
+
+class RaySession:
+    """Connects this process to Ray, and takes away exactly what it started.
+
+    The processes of an embedded Ray end with the thread that started it, however that ends, even by SIGKILL: start it
+    from a thread that lives as long as Ray should.
+    """
+
+    def __init__(self, *, num_cpus: int, num_gpus: int = 0, address: str | None = None) -> None:
+        """`num_cpus` counts places, not cores: the stages take turns on them. An existing cluster has its own."""
+        self._num_cpus, self._num_gpus, self._address = num_cpus, num_gpus, address
+        self._replaced: dict[str, str | None] = {}
+        self._reaper: subprocess.Popen[str] | None = None
+
+    def start(self) -> None:
+        """Returns when Ray is ready. ConfigError: there is no cluster at the address."""
+        if self._address is None:
+            self._start_embedded()
+        else:
+            self._connect(self._address)
+
+    def _start_embedded(self) -> None:
+        settings = _environment()
+        self._replaced = {name: os.environ.get(name) for name in ("RAY_AUTH_MODE", *settings)}
+        os.environ.update(settings)
+        # Ray's agents would outlive a killed driver by a minute. In a session of its own, a kill of ours misses it.
+        self._reaper = subprocess.Popen(
+            [sys.executable, "-I", "-S", reaper.__file__], stdin=subprocess.PIPE, text=True, start_new_session=True
+        )
+        context: Any = ray.init(
+            address="local",
+            num_cpus=self._num_cpus,
+            num_gpus=self._num_gpus,
+            object_store_memory=OBJECT_STORE_BYTES,
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+            _node_ip_address=NODE_ADDRESS,
+        )
+        assert self._reaper.stdin is not None
+        self._reaper.stdin.write(context.address_info["session_dir"])
+        self._reaper.stdin.flush()
+
+    def _connect(self, address: str) -> None:
+        try:
+            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+        except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as failure:
+            raise ConfigError(f"no Ray cluster to be used at {address}: {failure}") from failure
+
+    def stop(self) -> None:
+        """Ends an embedded Ray and waits until its processes are gone; only leaves another's cluster."""
+        ray.shutdown(wait_for_processes=True)
+        if self._reaper is not None:
+            self._reaper.kill()
+            self._reaper.communicate()
+            self._reaper = None
+        for name, value in self._replaced.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+        self._replaced = {}
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, failure: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+def _environment() -> dict[str, str]:
+    """What an embedded Ray and all its processes run under. Ray reads it as it starts."""
+    settings = {
+        "RAY_USAGE_STATS_ENABLED": "0",
+        # Ray Train: how soon the end of a run is seen, and no actor that watches for machines about to be taken away.
+        "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.1",
+        "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",
+        "RAY_TRAIN_METRICS_ENABLED": "0",
+        # The processes share the cores.
+        "OMP_NUM_THREADS": "1",
+        "MKL_NUM_THREADS": "1",
+    }
+    if "RAY_AUTH_MODE" not in os.environ:  # then Ray turns tokens on, and writes none to a file when it is given one
+        settings["RAY_AUTH_TOKEN"] = TOKEN
+    return settings

@@ -1,0 +1,50 @@
+"""Shares: which requests a collector has at once, and what is still to do when it dies. Pure bookkeeping."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from flywheel.core.episode import EpisodeRequest
+from flywheel.ports import EpisodeSummary, Part
+
+
+@dataclass
+class Share:
+    """Requests given to one collector in one call, in the order in which it starts them."""
+
+    requests: Sequence[EpisodeRequest]
+    suspect: bool = False
+    """One request, alone because it may have brought a collector down."""
+    parts: list[Part] = field(default_factory=list)
+    written: list[EpisodeSummary] = field(default_factory=list)
+    """Covered by the parts."""
+    unwritten: list[EpisodeSummary] = field(default_factory=list)
+    """Finished since the last part: lost if the collector dies now."""
+
+    def receive(self, made: EpisodeSummary | Part) -> None:
+        """What the collector yields, in its order."""
+        if isinstance(made, Part):
+            assert made.num_rows == len(self.unwritten), "a part holds the episodes finished since the part before it"
+            self.parts.append(made)
+            self.written += self.unwritten
+            self.unwritten = []
+        else:
+            self.unwritten.append(made)
+
+    def left(self, *, num_environments: int) -> "list[Share]":
+        """What is to be made again when the collector died: one share of the innocent, then each suspect alone.
+
+        Suspects are the requests that were in flight: the first ones without an episode.
+        """
+        written = {summary.episode_id for summary in self.written}
+        finished = {summary.episode_id for summary in self.unwritten}
+        undone = [request for request in self.requests if request.episode_id not in written]
+        suspects = [request for request in undone if request.episode_id not in finished][:num_environments]
+        innocent = [request for request in undone if request not in suspects]
+        shares = [Share(innocent)] if innocent else []
+        return shares + [Share([request], suspect=True) for request in suspects]
+
+
+def split(requests: Sequence[EpisodeRequest], num_collectors: int) -> list[Share]:
+    """Request i goes to collector i mod n; nobody gets an empty share."""
+    shares = [Share(requests[first::num_collectors]) for first in range(num_collectors)]
+    return [share for share in shares if share.requests]

@@ -1,0 +1,145 @@
+"""The schema of report.json: frozen models that refuse unknown keys; docs/report.md is written from them."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Section(BaseModel):
+    """Frozen; refuses unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class Result(Section):
+    """How one policy version did on one task."""
+
+    successes: int = Field(ge=0)
+    """Episodes that succeeded."""
+    episodes: int = Field(ge=0)
+    """n: scored episodes, successes and failures."""
+    rate: float | None
+    """Successes of scored episodes; null where nothing was scored."""
+    lower: float
+    """Lower end of the Wilson interval at 95%; 0 where nothing was scored."""
+    upper: float
+    """Upper end of the Wilson interval at 95%; 1 where nothing was scored."""
+    mean_time_to_success_s: float | None
+    """Simulated seconds, over the successes; null without one."""
+    errors: int = Field(ge=0)
+    """Episodes that crashed or hung; they do not count in the rate."""
+    unscored: int = Field(ge=0)
+    """Episodes whose success nobody reported; they do not count in the rate."""
+
+
+class Mean(Section):
+    """Success over tasks, each task with the same weight."""
+
+    rate: float
+    """Mean of the tasks' rates."""
+    lower: float
+    """Lower end of its interval at 95%, from the tasks' intervals."""
+    upper: float
+    """Upper end of its interval at 95%, from the tasks' intervals."""
+
+
+class Data(Section):
+    """The demonstrations that iteration 0 began with."""
+
+    tasks: dict[str, Result]
+    """Task -> how the demonstrators did."""
+    mean: Mean | None
+    """Over the tasks; null where one of them has no scored episode."""
+    episodes_version: int
+    """Version of the table of episodes that holds them."""
+
+
+class StageTime(Section):
+    """How long a stage took."""
+
+    wall_s: float = Field(ge=0)
+    """Wall seconds from its last start to its record; what an interrupted attempt took is not in it."""
+
+
+class Collected(Section):
+    """The episodes that the live version made for training, actions sampled."""
+
+    behaviour_policy: str
+    """The version that made them."""
+    tasks: dict[str, Result]
+    """Task -> how it did."""
+
+
+class IterationReport(Section):
+    """One turn of the wheel. What a stage would have said is null until the stage has a record."""
+
+    number: int = Field(ge=0)
+    """0 is pretraining."""
+    policy_version: str | None
+    """The candidate that this iteration trained."""
+    parent: str | None
+    """The version whose weights training started from; null: fresh weights."""
+    digest: str | None
+    """sha256 of the candidate's weights."""
+    trained_on: dict[str, int] | None
+    """Table -> the version that training read."""
+    num_updates: int | None
+    """Optimiser steps."""
+    decision: Literal["promote", "reject"] | None
+    """The promotion gate's answer."""
+    reason: str | None
+    """Why."""
+    live: str | None
+    """The live version after the turn; null while there is none."""
+    stages: dict[str, StageTime]
+    """Recorded stage -> its time: ingest (iteration 0) or collect, relabel, train, evaluate, deploy."""
+    collected: Collected | None
+    """Null at iteration 0, which has demonstrations instead."""
+    tasks: dict[str, Result] | None
+    """Task -> the candidate's evaluation, most likely actions."""
+    mean: Mean | None
+    """Of `tasks`; null where one of them has no scored episode."""
+    live_tasks: dict[str, Result] | None
+    """Task -> the version that was live before, on the same initial states; null where there was none."""
+    metrics: dict[str, float | None]
+    """The learner's last mean figures; null: not a number."""
+
+
+class Final(Section):
+    """The last live version on fresh initial states that nothing was chosen by."""
+
+    policy_version: str
+    """The version."""
+    tasks: dict[str, Result]
+    """Task -> how it did, most likely actions."""
+    mean: Mean | None
+    """Of `tasks`; null where one of them has no scored episode."""
+    wall_s: float = Field(ge=0)
+    """Wall seconds."""
+
+
+class Report(Section):
+    """The whole file."""
+
+    schema_version: Literal[1] = 1
+    """Rises when a key changes its meaning or goes away; new keys do not raise it."""
+    name: str
+    """Of the configuration."""
+    seed: int
+    """Every random draw of the run derives from it."""
+    finished: bool
+    """Whether nothing is missing."""
+    missing: list[str]
+    """What has no record yet, in words."""
+    wall_s: float = Field(ge=0)
+    """All recorded stages and the final assessment."""
+    data: Data
+    """What the run learned from first."""
+    iterations: list[IterationReport]
+    """In order; the last one may be unfinished."""
+    final: Final | None
+    """Null until the last iteration was followed by its assessment."""
+    versions: dict[str, str]
+    """Program or library -> version, where the report was written."""
+    config: dict[str, Any]
+    """Every setting of the run."""

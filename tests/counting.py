@@ -1,0 +1,115 @@
+"""An environment that counts, whose episodes can be told to bring their process down."""
+
+import os
+import signal
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from flywheel.core.contract import Body, Modality
+from flywheel.core.episode import EpisodeRequest, Floats, Source
+from flywheel.core.rollout import Environment, Observation, Policy, Transition
+from flywheel.core.task import Recorded, Task
+from flywheel.ports import EpisodeTable, Policies
+from flywheel.workers.collecting import Collector
+
+TASK = Task(name="count/up", scene="count", instruction="count", rule=Recorded())
+BODY = Body(modalities={"count": Modality(width=2)}, differences={}, action_size=1, decision_s=0.5)
+
+
+class Counting:
+    """Shows (seed, decisions so far); succeeds where the seed is even. Its fate strikes at the second decision."""
+
+    task, body, max_decisions = TASK, BODY, 3
+
+    def __init__(self, *, fates: Mapping[int, str], folder: Path) -> None:
+        self._fates, self._folder = fates, folder
+        self._seed = self._count = 0
+
+    def reset(self, seed: int) -> Observation:
+        self._seed, self._count = seed, 0
+        return self._observation()
+
+    def initial_state(self) -> str:
+        return str(self._seed)
+
+    def step(self, action: Floats) -> Transition:
+        self._count += 1
+        if self._count == 2:
+            self._strike(self._fates.get(self._seed))
+        ended = self._count == self.max_decisions
+        success = ended and self._seed % 2 == 0
+        return Transition(
+            observation=self._observation(), reward=float(success), success=success, terminated=False, facts={}
+        )
+
+    def close(self) -> None:
+        pass
+
+    def _strike(self, fate: str | None) -> None:
+        if fate == "raise":
+            raise ValueError("the count is off")
+        if fate == "hang":
+            threading.Event().wait()
+        if fate == "die" or (fate == "die once" and self._first_time()):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def _first_time(self) -> bool:
+        mark = self._folder / f"died-{self._seed}"
+        if mark.exists():
+            return False
+        mark.touch()
+        return True
+
+    def _observation(self) -> Observation:
+        return {"count": np.array([self._seed, self._count], np.float32)}
+
+
+class Halves:
+    """Always the action 0.5."""
+
+    version = "demonstrator"
+
+    def begin(self, slot: int, request: EpisodeRequest) -> None:
+        pass
+
+    def act(self, slots: Sequence[int], observations: Sequence[Observation], tasks: Sequence[str]) -> Sequence[Floats]:
+        return [np.full(1, 0.5, np.float32) for _ in slots]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CountingCollectors:
+    """Makes collectors of counting environments, in whatever process it is called."""
+
+    episodes: EpisodeTable
+    policies: Policies
+    folder: Path
+    num_environments: int
+    fates: Mapping[int, str] = field(default_factory=dict)
+    """Seed -> `raise`, `hang`, `die` or `die once`."""
+
+    def __call__(self) -> Collector:
+        return Collector(
+            environment=self._environment,
+            demonstrator=self._demonstrator,
+            policies=self.policies,
+            episodes=self.episodes,
+            num_environments=self.num_environments,
+        )
+
+    def _environment(self, task: str) -> Environment:
+        return Counting(fates=self.fates, folder=self.folder)
+
+    def _demonstrator(self) -> Policy:
+        return Halves()
+
+
+def counting_requests(num_episodes: int) -> list[EpisodeRequest]:
+    """Seeds 0, 1, 2 ..."""
+    return [
+        EpisodeRequest(task=TASK.name, seed=seed, iteration=0, source=Source.DEMONSTRATION)
+        for seed in range(num_episodes)
+    ]

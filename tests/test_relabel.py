@@ -1,0 +1,79 @@
+from fakes import DirectRelabeler
+from world import PUSH, REACH, TASKS, World
+
+from flywheel.core.episode import Outcome, Source
+from flywheel.core.iteration import Iteration, Stage
+from flywheel.ports import Behaviour
+from flywheel.stages.collect import collect
+from flywheel.stages.evaluate import evaluate
+from flywheel.stages.gather import gather
+from flywheel.stages.ingest import ingest
+from flywheel.stages.relabel import relabel
+
+
+def relabeler_of(world):
+    return DirectRelabeler(tasks=TASKS, episodes=world.episodes, labels=world.labels)
+
+
+def after_ingest(world):
+    return Iteration(number=0).completed(Stage.INGEST, ingest(Iteration(number=0), world.ports()))
+
+
+def after_collect(world):
+    """Iteration 1, when iteration 0 ended with an evaluation of policy-0000 and a final assessment."""
+    ingest(Iteration(number=0), world.ports())
+    evaluate(Iteration(number=0, outcomes={Stage.TRAIN: {"policy_id": "policy-0000"}}), world.ports())
+    final = world.plan.requests(Source.FINAL, iteration=0, episodes_per_task={REACH: 2}, policy_id="policy-0000")
+    gather(final, Behaviour(policy_id="policy-0000", sampled=False), transaction="0000-final", ports=world.ports())
+    first = Iteration(number=1, live="policy-0000", candidate="policy-0000")
+    return first.completed(Stage.COLLECT, collect(first, world.ports()))
+
+
+def test_every_episode_is_labelled_for_every_task_of_its_scene():
+    world = World()
+    outcome = relabel(after_ingest(world), world.ports())
+    labels = world.labels.read(version=outcome["labels_version"])
+    assert labels.keys() == {episode.episode_id for episode in world.episodes.summaries()}
+    assert all([label.task for label in some] == [PUSH, REACH] for some in labels.values())
+
+
+def test_it_names_the_versions_of_both_tables_for_training():
+    world = World()
+    assert relabel(after_ingest(world), world.ports()) == {"episodes_version": 1, "labels_version": 1}
+
+
+def test_the_evaluation_before_is_labelled_with_the_collected_episodes_and_the_final_ones_never():
+    world = World()
+    iteration, relabeler = after_collect(world), relabeler_of(world)
+    relabel(iteration, world.ports(relabeler=relabeler))
+    (asked,) = relabeler.asked
+    found = {episode.episode_id: episode for episode in world.episodes.summaries()}
+    assert len(asked) == len(set(asked))
+    # 2 collected and 4 evaluated episodes of 2 tasks.
+    assert (
+        sorted((found[name].source, found[name].iteration) for name in asked)
+        == [("collection", 1)] * 4 + [("evaluation", 0)] * 8
+    )
+
+
+def test_crashed_episodes_are_left_out():
+    world = World(script=lambda request, place: Outcome.ERROR if place == 0 else Outcome.FAILURE)
+    iteration, relabeler = after_ingest(world), relabeler_of(world)
+    relabel(iteration, world.ports(relabeler=relabeler))
+    (asked,) = relabeler.asked
+    # 3 + 2 demonstrations, the first of each task crashed.
+    assert len(asked) == 3
+
+
+def test_only_crashed_episodes_leave_an_empty_table_of_labels():
+    world = World(script=lambda request, place: Outcome.ERROR)
+    outcome = relabel(after_ingest(world), world.ports())
+    assert world.labels.read(version=outcome["labels_version"]) == {}
+
+
+def test_labels_that_were_committed_are_not_made_again():
+    world = World()
+    iteration, relabeler = after_ingest(world), relabeler_of(world)
+    first = relabel(iteration, world.ports())
+    assert relabel(iteration, world.ports(relabeler=relabeler)) == first
+    assert relabeler.asked == []

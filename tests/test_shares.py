@@ -1,0 +1,50 @@
+from collections.abc import Sequence
+
+from counting import counting_requests
+from factories import random_episode
+
+from flywheel.cluster.shares import Share, split
+from flywheel.core.episode import EpisodeRequest
+from flywheel.ports import EpisodeSummary, Part
+from flywheel.workers.collecting import summary
+
+
+def seeds(requests: Sequence[EpisodeRequest]) -> list[int]:
+    return [request.seed for request in requests]
+
+
+def finished(request: EpisodeRequest) -> EpisodeSummary:
+    return summary(random_episode(request.seed, episode_id=request.episode_id))
+
+
+def part(num_rows: int) -> Part:
+    return Part(path="part", num_bytes=1, num_rows=num_rows)
+
+
+def test_requests_are_dealt_out_in_turn():
+    assert [seeds(share.requests) for share in split(counting_requests(5), 2)] == [[0, 2, 4], [1, 3]]
+
+
+def test_nobody_gets_an_empty_share():
+    assert [seeds(share.requests) for share in split(counting_requests(1), 3)] == [[0]]
+
+
+def test_what_was_written_is_not_made_again():
+    requests = counting_requests(7)
+    share = Share(requests)
+    for made in (finished(requests[1]), finished(requests[0]), part(2), finished(requests[3])):
+        share.receive(made)
+    # Written: 0 and 1. Finished but lost: 3. Two environments were busy with 2 and 4. Not started: 5 and 6.
+    left = share.left(num_environments=2)
+    assert [seeds(one.requests) for one in left] == [[3, 5, 6], [2], [4]]
+    assert [one.suspect for one in left] == [False, True, True]
+    assert [one.seed for one in share.written] == [1, 0]
+
+
+def test_a_collector_that_dies_while_writing_its_last_part_leaves_no_suspects():
+    requests = counting_requests(2)
+    share = Share(requests)
+    for request in requests:
+        share.receive(finished(request))
+    left = share.left(num_environments=2)
+    assert [(seeds(one.requests), one.suspect) for one in left] == [([0, 1], False)]

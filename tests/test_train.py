@@ -1,0 +1,70 @@
+import pytest
+from fakes import InstantTrainer
+from world import World
+
+from flywheel.core.iteration import Iteration, Stage
+from flywheel.core.plan import InitialWeights
+from flywheel.stages.train import train
+
+
+def request_of(iteration, **plan):
+    world = World(**plan)
+    trainer = InstantTrainer(policies=world.policies)
+    outcome = train(iteration, world.ports(trainer=trainer))
+    (request,) = trainer.asked
+    return request, outcome
+
+
+def after_relabel(number, **values):
+    outcomes = {Stage.RELABEL: {"episodes_version": 7, "labels_version": 4}}
+    return Iteration(number=number, outcomes=outcomes, **values)
+
+
+def test_it_trains_on_the_versions_that_relabelling_left():
+    request, outcome = request_of(after_relabel(0))
+    assert (request.episodes_version, request.labels_version) == (7, 4)
+    assert outcome["trained_on"] == {"episodes": 7, "labels": 4}
+
+
+def test_the_candidate_is_named_after_its_iteration():
+    request, outcome = request_of(after_relabel(12))
+    assert request.policy_id == outcome["policy_id"] == "policy-0012"
+
+
+@pytest.mark.parametrize(
+    ("number", "num_updates", "bc_weight", "learning_rate"),
+    [(0, 30, 1.0, 1e-3), (1, 10, 0.5, 1e-3), (2, 10, 0.3, 1e-3), (9, 10, 0.3, 1e-3)],
+)
+def test_schedules_hold_their_last_value(number, num_updates, bc_weight, learning_rate):
+    request, outcome = request_of(
+        after_relabel(number), num_updates=(30, 10), bc_weight=(1.0, 0.5, 0.3), learning_rate=(1e-3,)
+    )
+    assert (request.num_updates, request.bc_weight, request.learning_rate) == (num_updates, bc_weight, learning_rate)
+    assert outcome["num_updates"] == num_updates
+
+
+@pytest.mark.parametrize(
+    ("initial", "parent"),
+    [
+        (InitialWeights.CANDIDATE, "policy-0002"),
+        (InitialWeights.LIVE, "policy-0001"),
+        (InitialWeights.FRESH, None),
+    ],
+)
+def test_initial_weights_are_the_last_candidates_the_live_versions_or_fresh(initial, parent):
+    iteration = after_relabel(3, live="policy-0001", candidate="policy-0002")
+    request, outcome = request_of(iteration, initial_weights=initial)
+    assert request.parent == outcome["parent"] == parent
+
+
+def test_the_mixture_is_the_plans():
+    assert request_of(after_relabel(1), mixture={"collection": 1.0})[0].mixture == {"collection": 1.0}
+
+
+def test_iterations_and_seeds_draw_different_batches():
+    seeds = {request_of(after_relabel(number), seed=seed)[0].seed for number in (0, 1) for seed in (0, 1)}
+    assert len(seeds) == 4
+
+
+def test_the_outcome_carries_the_learners_figures():
+    assert request_of(after_relabel(0))[1]["metrics"] == {"loss": 0.5}

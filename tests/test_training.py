@@ -1,0 +1,373 @@
+import dataclasses
+import json
+from hashlib import sha256
+
+import numpy as np
+import pytest
+import torch
+from builders import make_label
+from factories import random_episode
+from fakes import MemoryCheckpoints, MemoryEpisodes, MemoryLabels, MemoryPolicies
+from networks import SETTINGS, SIZES
+from torch import nn
+
+from flywheel.core.contract import Body, Modality, unite
+from flywheel.core.episode import Source
+from flywheel.core.errors import CheckpointError, EpisodeError, TrainingError
+from flywheel.core.policy import PolicyVersion
+from flywheel.learning import codec
+from flywheel.ports import TrainingRequest
+from flywheel.workers.training import METRICS, Place, TrainingRun, trainable
+
+BODY = Body(
+    modalities={"tool": Modality(width=3), "gripper": Modality(width=1)}, differences={}, action_size=2, decision_s=0.1
+)
+CONTRACT = unite({"suite/reach": BODY})
+
+REQUEST = TrainingRequest(
+    iteration=1,
+    policy_id="p0001",
+    parent=None,
+    episodes_version=1,
+    labels_version=1,
+    mixture={"demonstration": 0.5, "collection": 0.5},
+    num_updates=12,
+    bc_weight=0.3,
+    learning_rate=1e-3,
+    seed=11,
+)
+
+
+class Shelf:
+    """Tables with a handful of episodes, policies and checkpoints."""
+
+    def __init__(self, episodes=None):
+        self.episodes, self.labels = MemoryEpisodes(), MemoryLabels()
+        self.policies, self.checkpoints = MemoryPolicies(), MemoryCheckpoints()
+        self.reports = []
+        self.add(made_episodes() if episodes is None else episodes)
+
+    def add(self, episodes):
+        labels = [make_label(episode, rewards=episode.rewards / 5) for episode in episodes]
+        self.episodes.commit([self.episodes.write(episodes)], transaction=f"{len(labels)}")
+        self.labels.commit([self.labels.write(labels)], transaction=f"{len(labels)}")
+
+    def run(self, *, place=None, contract=CONTRACT, network=SIZES, **changes):
+        """Keywords that a request has change the request, `wrap` and the like the run."""
+        of_request = {field.name for field in dataclasses.fields(TrainingRequest)}
+        request = dataclasses.replace(REQUEST, **{name: changes.pop(name) for name in of_request & changes.keys()})
+        settings = {"discount": 0.9, "num_steps": 2, "only_successes": False, "batch_size": 8, "checkpoint_every": 4}
+        training = TrainingRun(
+            request=request,
+            contract=contract,
+            network=network,
+            learner=SETTINGS,
+            episodes=self.episodes,
+            labels=self.labels,
+            policies=self.policies,
+            checkpoints=self.checkpoints,
+            place=place or Place(),
+            **(settings | changes),
+        )
+        return training.run(lambda *some: self.reports.append(some))
+
+
+def made_episodes(*, count=4, first=0, **changes):
+    sources = (Source.DEMONSTRATION, Source.COLLECTION)
+    return [
+        random_episode(seed, action_size=2, episode_id=f"e{seed}", **({"source": sources[seed % 2]} | changes))
+        for seed in range(first, first + count)
+    ]
+
+
+def weights(shelf, policy_id="p0001"):
+    return shelf.policies.load(policy_id)[codec.WEIGHTS]
+
+
+class KilledError(Exception):
+    """The process is gone."""
+
+
+def killed_after(num_updates):
+    """For `wrap`: the next update is the last thing that the process does."""
+
+    class Mortal(nn.Module):
+        def __init__(self, inner):
+            super().__init__()
+            self.inner, self.calls = inner, 0
+
+        def forward(self, *args):
+            self.calls += 1
+            if self.calls > num_updates:
+                raise KilledError
+            return self.inner(*args)
+
+    return Mortal
+
+
+# What is saved
+
+
+@pytest.fixture(scope="module")
+def trained():
+    shelf = Shelf()
+    return shelf, shelf.run()
+
+
+def test_the_version_says_what_it_was_made_from(trained):
+    shelf, result = trained
+    assert result.version == PolicyVersion(
+        policy_id="p0001",
+        iteration=1,
+        parent=None,
+        digest=sha256(weights(shelf)).hexdigest(),
+        trained_on={"episodes": 1, "labels": 1},
+    )
+    assert shelf.policies.version("p0001") == result.version
+
+
+def test_what_acts_is_the_target_network(trained):
+    files = trained[0].policies.load("p0001")
+    acting = codec.tensors_from_bytes(files[codec.WEIGHTS], origin="here")
+    learner = codec.tensors_from_bytes(files[codec.LEARNER], origin="here")
+    assert acting
+    assert all(torch.equal(value, learner[f"target.{name}"]) for name, value in acting.items())
+    assert not all(torch.equal(value, learner[f"online.{name}"]) for name, value in acting.items())
+    assert learner["num_updates"].item() == 12
+    assert codec.load_actor(files, origin="here").contract == CONTRACT
+
+
+def test_the_last_figures_are_returned_and_stored(trained):
+    shelf, result = trained
+    assert json.loads(shelf.policies.load("p0001")[METRICS]) == result.metrics
+    assert result.metrics["work_s"] > 0
+    assert all(np.isfinite(figure) for figure in result.metrics.values())
+
+
+def test_progress_is_reported_every_fifty_updates_and_at_the_end():
+    shelf = Shelf()
+    result = shelf.run(num_updates=105, bc_weight=1.0)
+    assert [(done, total) for done, total, _ in shelf.reports] == [(50, 105), (100, 105), (105, 105)]
+    assert {**shelf.reports[-1][2], "work_s": result.metrics["work_s"]} == result.metrics
+
+
+def test_checkpoints_are_gone_once_the_version_is_saved(trained):
+    assert trained[0].checkpoints.newest("p0001", identity=identity()) is None
+
+
+def test_a_finished_version_is_not_trained_again(trained):
+    shelf, result = trained
+    num_reports = len(shelf.reports)
+    assert shelf.run() == result
+    assert shelf.run(place=Place(rank=1, num_workers=2)) is None
+    assert len(shelf.reports) == num_reports
+
+
+def test_the_same_request_gives_the_same_bytes_and_another_seed_others(trained):
+    again, other = Shelf(), Shelf()
+    again.run()
+    other.run(seed=12)
+    assert weights(again) == weights(trained[0])
+    assert weights(other) != weights(trained[0])
+
+
+def test_the_statistics_are_those_of_the_data(trained):
+    shelf, _ = trained
+    learner = codec.tensors_from_bytes(weights(shelf), origin="here")
+    started = np.concatenate([episode.observations["tool"][:-1] for episode in made_episodes()])
+    # Slots in alphabetical order: gripper, tool.
+    assert learner["perceiver.encoders.vector.mean"][1].tolist() == pytest.approx(started.mean(0), abs=1e-5)
+    assert learner["perceiver.encoders.vector.scale"][1].tolist() == pytest.approx(1 / started.std(0), rel=1e-4)
+
+
+# Going on
+
+
+def identity(**changes):
+    plain = {"episodes_version": 1, "labels_version": 1, "parent": None, "seed": 11, "num_workers": 1}
+    return plain | changes
+
+
+@pytest.mark.parametrize(("num_updates", "newest"), [(4, 4), (7, 4), (11, 8)])
+def test_a_run_that_goes_on_from_a_checkpoint_ends_with_the_same_bytes(trained, num_updates, newest):
+    shelf = Shelf()
+    with pytest.raises(KilledError):
+        shelf.run(wrap=killed_after(num_updates))
+    update, _ = shelf.checkpoints.newest("p0001", identity=identity())
+    assert update == newest
+    # Enough to do what is left, and no more.
+    shelf.run(wrap=killed_after(12 - newest))
+    for name in (codec.WEIGHTS, codec.LEARNER, codec.ARCHITECTURE):
+        assert shelf.policies.load("p0001")[name] == trained[0].policies.load("p0001")[name]
+
+
+def test_a_run_that_dies_before_its_first_checkpoint_starts_anew(trained):
+    shelf = Shelf()
+    with pytest.raises(KilledError):
+        shelf.run(wrap=killed_after(3))
+    assert shelf.checkpoints.newest("p0001", identity=identity()) is None
+    shelf.run()
+    assert weights(shelf) == weights(trained[0])
+
+
+def test_a_checkpoint_made_from_other_data_is_not_gone_on_from():
+    shelf, fresh = Shelf(), Shelf()
+    with pytest.raises(KilledError):
+        shelf.run(wrap=killed_after(5))
+    for some in (shelf, fresh):
+        some.add(made_episodes(count=2, first=10))
+        some.run(episodes_version=2, labels_version=2)
+    assert weights(shelf) == weights(fresh)
+
+
+def test_a_damaged_checkpoint_is_named():
+    shelf = Shelf()
+    shelf.checkpoints.save("p0001", 40, {codec.LEARNER: b"damaged"}, identity=identity())
+    with pytest.raises(CheckpointError, match="checkpoint p0001 at update 40: not readable as safetensors"):
+        shelf.run()
+
+
+# The parent
+
+
+@pytest.fixture
+def family():
+    """A shelf with a parent that was cloned."""
+    shelf = Shelf()
+    shelf.run(policy_id="p0000", num_updates=5, bc_weight=1.0)
+    return shelf
+
+
+def test_training_starts_from_the_parents_weights_and_statistics(family):
+    family.add(made_episodes(count=2, first=10))
+    result = family.run(parent="p0000", num_updates=1, learning_rate=1e-20, episodes_version=2, labels_version=2)
+    assert result.version.parent == "p0000"
+    assert result.version.trained_on == {"episodes": 2, "labels": 2}
+    parent, child = (
+        codec.tensors_from_bytes(family.policies.load(name)[codec.LEARNER], origin=name) for name in ("p0000", "p0001")
+    )
+    for name in (name for name in child if name.startswith("online.")):
+        assert torch.allclose(child[name], parent[name], rtol=0, atol=1e-12), name
+    assert child["num_updates"].item() == 1
+
+
+def test_a_parent_that_sees_or_does_other_things_is_refused(family):
+    other = unite({"suite/reach": dataclasses.replace(BODY, action_size=3)})
+    with pytest.raises(CheckpointError, match="policy p0000: it sees or does other things"):
+        family.run(parent="p0000", contract=other)
+
+
+def test_a_parent_of_another_size_is_refused(family):
+    with pytest.raises(CheckpointError, match="the weights do not fit the network"):
+        family.run(parent="p0000", network={**SIZES, "width": 4})
+
+
+def test_a_parent_that_does_not_exist_is_refused():
+    with pytest.raises(CheckpointError, match="p0000"):
+        Shelf().run(parent="p0000")
+
+
+def test_a_run_with_a_parent_goes_on_from_its_own_checkpoint(family):
+    undisturbed = Shelf()
+    undisturbed.run(policy_id="p0000", num_updates=5, bc_weight=1.0)
+    undisturbed.run(parent="p0000")
+    with pytest.raises(KilledError):
+        family.run(parent="p0000", wrap=killed_after(5))
+    family.run(parent="p0000")
+    assert weights(family) == weights(undisturbed)
+
+
+# The data
+
+
+def test_final_evaluations_stay_unseen(trained):
+    """Not even their statistics are taken."""
+    final = made_episodes(count=3, first=10, source=Source.FINAL)
+    shelf = Shelf(made_episodes() + final)
+    shelf.run(mixture={"demonstration": 0.5, "collection": 0.5, "final": 1.0})
+    assert weights(shelf) == weights(trained[0])
+
+
+def test_everything_but_final_evaluations_is_trained_on():
+    episodes = [random_episode(seed, source=source) for seed, source in enumerate(Source)]
+    assert [episode.source for episode in trainable(episodes)] == [
+        Source.DEMONSTRATION,
+        Source.COLLECTION,
+        Source.EVALUATION,
+    ]
+
+
+def test_the_pinned_versions_are_read_whatever_came_after(trained):
+    shelf = Shelf()
+    shelf.add(made_episodes(count=2, first=10))
+    shelf.run()
+    assert weights(shelf) == weights(trained[0])
+
+
+def test_filtered_cloning_without_successes_has_nothing_to_train_on():
+    with pytest.raises(EpisodeError, match="no transitions to train on"):
+        Shelf().run(only_successes=True)
+
+
+# Failing
+
+
+def test_a_loss_that_is_not_finite_stops_the_training():
+    shelf = Shelf()
+    with pytest.raises(TrainingError, match=r"p0001: the loss is (nan|inf) .* after 5 updates"):
+        shelf.run(learning_rate=1e30, num_updates=5)
+    assert shelf.policies.version("p0001") is None
+
+
+class SpoiltGradient(nn.Module):
+    """Adds the root of zero to the loss: nothing, but its slope is infinite."""
+
+    def __init__(self, inner):
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, *args):
+        loss, figures = self.inner(*args)
+        return loss + (loss * 0).sqrt(), figures
+
+
+def test_a_gradient_that_is_not_finite_stops_the_training_though_the_loss_was():
+    """Of the last update nothing but the gradient tells that it spoilt the weights."""
+    shelf = Shelf()
+    with pytest.raises(TrainingError, match=r"the loss is \d.* the gradient's norm nan after 1 updates"):
+        shelf.run(num_updates=1, wrap=SpoiltGradient)
+    assert shelf.policies.version("p0001") is None
+
+
+# Several workers
+
+
+def test_only_the_first_worker_saves():
+    shelf = Shelf()
+    assert shelf.run(place=Place(rank=1, num_workers=2)) is None
+    assert shelf.policies.version("p0001") is None
+    assert shelf.checkpoints.newest("p0001", identity=identity(num_workers=2)) is None
+    assert shelf.run(place=Place(rank=0, num_workers=2)) is not None
+
+
+def test_every_worker_starts_alike_and_sees_other_data():
+    """Before their gradients are averaged, which is the wrapper's part."""
+    seen = []
+
+    class Watching(nn.Module):
+        def __init__(self, inner):
+            super().__init__()
+            self.inner = inner
+            self.before = torch.cat([parameter.detach().flatten() for parameter in inner.online.parameters()])
+
+        def forward(self, batch, generator):
+            seen.append((self.before, batch.actions, generator.initial_seed()))
+            return self.inner(batch, generator)
+
+    for rank in (0, 1):
+        Shelf().run(num_updates=1, place=Place(rank=rank, num_workers=2), wrap=Watching)
+    (weights_0, actions_0, seed_0), (weights_1, actions_1, seed_1) = seen
+    assert torch.equal(weights_0, weights_1)
+    assert actions_0.shape == actions_1.shape == (4, 2)
+    assert not torch.equal(actions_0, actions_1)
+    assert seed_0 != seed_1

@@ -1,0 +1,111 @@
+"""A small world that the stages and the loop turn in: stores that outlive a crash, and processes that do not."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from factories import content
+from fakes import (
+    DirectRelabeler,
+    InstantTrainer,
+    MemoryEndpoint,
+    MemoryEpisodes,
+    MemoryLabels,
+    MemoryPolicies,
+    MemoryRecords,
+    MemoryReference,
+    Notebook,
+    ScriptedCollectors,
+)
+
+from flywheel.core.episode import EpisodeRequest, Outcome
+from flywheel.core.gate import PromotionGate
+from flywheel.core.plan import InitialWeights, Plan
+from flywheel.core.task import Task, Within
+from flywheel.ports import Ports
+
+REACH, PUSH = "suite/reach", "suite/push"
+TASKS = {
+    name: Task(name=name, scene="table", instruction=name, rule=Within(point="tool", target="target", radius_m=radius))
+    for name, radius in ((REACH, 1.0), (PUSH, 0.5))
+}
+Script = Callable[[EpisodeRequest, int], Outcome]
+CLOCKED = ("wall_s", "work_s")
+"""What a record says about time; all else in it is the same in every run."""
+
+
+def make_plan(**changes: Any) -> Plan:
+    values: dict[str, Any] = {
+        "seed": 3,
+        "demonstrations": {REACH: 3, PUSH: 2},
+        "collect_episodes_per_task": 2,
+        "sharpness": 2.0,
+        "random_actions": 0.25,
+        "evaluate_episodes_per_task": 4,
+        "final_episodes_per_task": 5,
+        "mixture": {"demonstration": 0.5, "collection": 0.5},
+        "num_updates": (30, 10),
+        "bc_weight": (1.0, 0.5, 0.3),
+        "learning_rate": (1e-3,),
+        "initial_weights": InitialWeights.CANDIDATE,
+        "gate": PromotionGate(min_episodes=4, margin=0.25),
+    }
+    return Plan(**(values | changes))
+
+
+def skilled(successes: Mapping[str | None, int]) -> Script:
+    """Policy version (None: the demonstrators) -> how many of its first episodes of each task succeed."""
+
+    def outcome(request: EpisodeRequest, place: int) -> Outcome:
+        return Outcome.SUCCESS if place < successes.get(request.policy_id, 0) else Outcome.FAILURE
+
+    return outcome
+
+
+RISING = skilled({None: 1, "policy-0000": 1, "policy-0001": 3, "policy-0002": 4, "policy-0003": 4})
+"""Every version is better than the one before."""
+
+
+class World:
+    """What is stored. `ports()` are new processes on it."""
+
+    def __init__(self, *, script: Script = RISING, **plan: Any) -> None:
+        self.plan, self.script = make_plan(**plan), script
+        self.records, self.policies = MemoryRecords(), MemoryPolicies()
+        self.episodes, self.labels = MemoryEpisodes(), MemoryLabels()
+        self.observer = Notebook()
+
+    def ports(self, **changes: Any) -> Ports:
+        values: dict[str, Any] = {
+            "plan": self.plan,
+            "records": self.records,
+            "episodes": self.episodes,
+            "labels": self.labels,
+            "policies": self.policies,
+            "collectors": ScriptedCollectors(episodes=self.episodes, outcome=self.script),
+            "relabeler": DirectRelabeler(tasks=TASKS, episodes=self.episodes, labels=self.labels),
+            "trainer": InstantTrainer(policies=self.policies),
+            "endpoint": MemoryEndpoint(policies=self.policies),
+            "reference": MemoryReference(policies=self.policies),
+            "observer": self.observer,
+        }
+        return Ports(**(values | changes))
+
+
+def contents(ports: Ports) -> dict[str, Any]:
+    """Everything that a run made, to the bit, but for what records say about time."""
+    records = {key: _timeless(ports.records.read(key)) for key in ports.records.keys("")}
+    trained = [record["policy_id"] for key, record in records.items() if key.endswith("/train")]
+    return {
+        "records": records,
+        "episodes": [content(episode) for episode in ports.episodes.read()],
+        "labels": {
+            episode_id: [content(label) for label in labels] for episode_id, labels in ports.labels.read().items()
+        },
+        "policies": {policy_id: ports.policies.version(policy_id) for policy_id in trained},
+    }
+
+
+def _timeless(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _timeless(item) for name, item in value.items() if name not in CLOCKED}
+    return value
