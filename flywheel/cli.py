@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 from flywheel import config as configuration
-from flywheel.core.errors import FlywheelError
+from flywheel.core.errors import ConfigError, FlywheelError
 
 app = typer.Typer(
     help="A data flywheel for control policies: pretrain, deploy, collect, relabel, retrain.",
@@ -64,14 +64,23 @@ def report(store: Annotated[str, typer.Argument(help="The store of a run, finish
 @app.command()
 def check_config(config: ConfigFile) -> None:
     """Check a config, its task names included, without starting anything."""
-    checked = configuration.load(config)
-    import_module("flywheel.environments.suites").check(checked.suites)
+    checked = _load(config)
     num_tasks = sum(len(suite.tasks) for suite in checked.suites)
     print(f"{config}: {checked.name}, {num_tasks} tasks, {checked.train.algorithm}: all settings are valid")
 
 
-def _run(path: Path, *, store: str | None, iterations: int | None, until: float | None, seed: int | None) -> None:
+def _load(path: Path) -> configuration.Config:
+    """ConfigError names the file, the key and the value; of a task, the nearest names."""
     config = configuration.load(path)
+    try:
+        import_module("flywheel.environments.suites").check(config.suites)
+    except ConfigError as failure:
+        raise ConfigError(f"{path}: {failure}") from failure
+    return config
+
+
+def _run(path: Path, *, store: str | None, iterations: int | None, until: float | None, seed: int | None) -> None:
+    config = _load(path)
     if seed is not None:
         config = config.model_copy(update={"seed": seed})
     exit_code = import_module("flywheel.launch").run(
@@ -87,7 +96,7 @@ def _run(path: Path, *, store: str | None, iterations: int | None, until: float 
 def main() -> None:
     """Every error that is meant for the user becomes one plain message and exit code 2."""
     try:
-        app()
+        app(prog_name="flywheel")
     except FlywheelError as failure:
         print(f"error: {failure}", file=sys.stderr)
         sys.exit(2)

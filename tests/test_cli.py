@@ -1,4 +1,3 @@
-import json
 import subprocess
 import sys
 from importlib.metadata import version
@@ -148,22 +147,22 @@ def test_a_file_that_cannot_be_read_is_named(flywheel, tmp_path, command, conten
 
 
 @pytest.mark.parametrize(
-    ("option", "value"),
+    ("option", "value", "reason"),
     [
-        ("--iterations", "-1"),
-        ("--iterations", "many"),
-        ("--until", "1.5"),
-        ("--until", "-0.1"),
-        ("--until", "nan"),
-        ("--seed", "-1"),
-        ("--seed", "1.5"),
+        ("--iterations", "-1", "greater than or equal to 0"),
+        ("--iterations", "many", "valid integer"),
+        ("--until", "1.5", "less than or equal to 1"),
+        ("--until", "-0.1", "greater than or equal to 0"),
+        ("--until", "nan", "less than or equal to 1"),
+        ("--seed", "-1", "greater than or equal to 0"),
+        ("--seed", "1.5", "valid integer"),
     ],
 )
-def test_an_impossible_option_is_refused_and_named(flywheel, config_file, tmp_path, option, value):
+def test_an_impossible_option_is_refused_and_named(flywheel, config_file, tmp_path, option, value, reason):
     code, out, err = flywheel("run", config_file(), "--store", tmp_path / "store", option, value)
     assert (code, out) == (2, "")
-    assert option.removeprefix("--") in err
-    assert value in err
+    assert f"Invalid value for '{option}'" in err
+    assert reason in err
     assert not (tmp_path / "store").exists()
 
 
@@ -227,9 +226,3 @@ def test_a_report_needs_at_least_one_record(flywheel, tmp_path):
     assert (code, out) == (2, "")
     assert err.startswith("error: ")
     assert not (store / "report.json").exists()
-
-
-def test_the_demo_is_the_config_that_comes_along():
-    assert (
-        json.loads(parse(yaml.safe_load(cli.DEMO.read_text()), origin="demo").model_dump_json())["name"] == "metaworld"
-    )

@@ -57,8 +57,9 @@ KNOWN = dataclasses.replace(
     discounts=torch.tensor([0.5, 1.0, 0.0, 0.0, 0.0, 0.0]),
     cloned=torch.tensor([1.0, 1.0, 1.0, 1.0, 1.0, 0.0]),
 )
-# Reach: 0.2 x 0.2 and 0.5 x 0.4; turn has no second dimension: 0.5, 0.2, 0.1, and one not worth imitating.
-CLONING = -(log(0.04) + log(0.2) + log(0.5) + log(0.2) + log(0.1)) / 6
+# Reach: 0.2 x 0.2 and 0.5 x 0.4; turn has no second dimension: 0.5, 0.2, 0.1. The mean of these five: the sixth is not
+# worth imitating.
+CLONING = -(log(0.04) + log(0.2) + log(0.5) + log(0.2) + log(0.1)) / 5
 # The reference's action, bins 3 and 1, whatever its weights: twice 0.5 x 0.4, four times 0.5.
 IMPROVEMENT = -(2 * log(0.2) + 4 * log(0.5)) / 6
 # Bins 0, 0.2 ... 1 with 0.1, 0.1, 0.2, 0.2, 0.2, 0.2; the target's bootstrap is 0.4 or 1, a half each.

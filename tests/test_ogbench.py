@@ -61,13 +61,17 @@ def test_a_scene_shows_only_its_target_and_leaves_no_trace_of_the_one_before():
     environment = ogbench.OgbenchEnvironment(name="scene", max_decisions=100)
     assert isinstance(environment.task.rule, Recorded)
     seen = {}
+    states = []
     for seed in (*range(8), 0):
         observation = environment.reset(seed)
+        states.append(environment.initial_state())
         target = ogbench.TARGETS[int(observation["target_task"].argmax())]
         assert bool(observation["target_drawer_handle_pos"].any()) == (target == "drawer")
         assert bool(observation["target_button"].any()) == (target == "button")
         seen.setdefault(seed, []).append(np.concatenate(list(observation.values())))
     np.testing.assert_array_equal(*seen[0])
+    assert states[0] == states[-1]
+    assert len(set(states)) == 8
     environment.close()
 
 

@@ -3,7 +3,9 @@
 from collections.abc import Callable, Sequence
 
 import ray
+from ray.exceptions import RayTaskError
 
+from flywheel.core.errors import FlywheelError
 from flywheel.ports import EpisodeSummary, Observer, Part
 
 EPISODES_PER_TASK = 256
@@ -18,16 +20,21 @@ class RayRelabeler:
         self._task = ray.remote(_work).options(num_cpus=num_cpus)
 
     def relabel(self, episodes: Sequence[EpisodeSummary], *, episodes_version: int, observer: Observer) -> list[Part]:
-        """Parts in the order of the episodes. What a task raises comes out as itself."""
+        """Parts in the order of the episodes. Our own errors come out as themselves; a process that dies is replaced."""
         ids = [episode.episode_id for episode in episodes]
         chunks = [ids[first : first + EPISODES_PER_TASK] for first in range(0, len(ids), EPISODES_PER_TASK)]
         running = {self._task.remote(self._relabel, chunk, episodes_version): len(chunk) for chunk in chunks}
         order, done = list(running), 0
-        while running:
-            finished, _ = ray.wait(list(running), num_returns=1)
-            ray.get(finished)
-            done += sum(running.pop(reference) for reference in finished)
-            observer.progress(done, len(ids))
+        try:
+            while running:
+                finished, _ = ray.wait(list(running), num_returns=1)
+                ray.get(finished)
+                done += sum(running.pop(reference) for reference in finished)
+                observer.progress(done, len(ids))
+        except RayTaskError as failure:
+            if isinstance(failure.cause, FlywheelError):
+                raise failure.cause from failure
+            raise
         return list(ray.get(order))
 
 

@@ -1,163 +1,169 @@
-"""Training as a Ray Train job: one to n workers, each running the plain TrainingRun."""
+"""Training as a Ray Train run: one worker or several, and a worker that dies goes on from the last checkpoint."""
 
-import shutil
-import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from threading import Event, Thread
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from tempfile import TemporaryDirectory
 from typing import Any
 from uuid import uuid4
 
 import ray
-import ray.train
+import torch
+from ray import train
+from ray.exceptions import RayActorError
 from ray.train import FailureConfig, RunConfig, ScalingConfig
 from ray.train.torch import TorchTrainer
+from ray.train.v2.api.exceptions import ControllerError, TrainingFailedError, WorkerGroupError
 from torch import nn
 
 from flywheel.core.errors import FlywheelError, TrainingError
 from flywheel.ports import Observer, TrainingRequest, TrainingResult
 from flywheel.workers.training import Place, TrainingRun
 
-MakeRun = Callable[[TrainingRequest, Place, Callable[[nn.Module], nn.Module]], TrainingRun]
-
+PROGRESS_INTERVAL_S = 0.25
 MAX_FAILURES = 2
-"""Workers that may die; each time training goes on from the newest checkpoint."""
-NEWS_INTERVAL_S = 0.5
+"""Attempts after the first one. An error that we raise ourselves would come again, and is not retried."""
+
+MakeRun = Callable[[TrainingRequest, Place, Callable[[nn.Module], nn.Module]], TrainingRun]
+"""The training run of a worker at a place, with what wraps its network; called in the worker."""
 
 
-@dataclass
-class _News:
-    """What the worker of rank 0 has to say."""
-
-    done: int = 0
-    total: int = 0
-    figures: Mapping[str, float] = field(default_factory=dict)
-    result: TrainingResult | None = None
-    error: FlywheelError | None = None
-
-
-class _Mailbox:
-    """An actor beside the workers that keeps their last news: Ray Train itself tells its caller only the end."""
+class _Progress:
+    """An actor that keeps what the first worker said last: Ray Train itself tells its caller only the end."""
 
     def __init__(self) -> None:
-        self._news = _News()
+        self._said: tuple[int, int, Mapping[str, float]] | None = None
 
-    def put(self, news: _News) -> None:
-        self._news = news
+    def say(self, done: int, total: int, figures: Mapping[str, float]) -> None:
+        self._said = done, total, figures
 
-    def get(self) -> _News:
-        return self._news
+    def said(self) -> tuple[int, int, Mapping[str, float]] | None:
+        return self._said
 
 
 class RayTrainer:
-    """`ports.Trainer` as a job of its own for each policy version.
+    """`ports.Trainer`: a Ray Train run for each policy version.
 
-    All that lasts goes to the store: Ray Train's own folder is temporary. A worker that dies is started again and goes
-    on from the newest checkpoint; an error that would come again, such as a damaged parent, ends the job at once.
+    All that lasts goes to the store; Ray's own files are gone afterwards. A worker that dies is started again and goes
+    on from the newest checkpoint.
     """
 
     def __init__(self, *, run: MakeRun, num_workers: int, num_threads: int, use_gpu: bool) -> None:
-        self._run = run
-        self._num_workers, self._num_threads, self._use_gpu = num_workers, num_threads, use_gpu
+        """`num_threads` are torch's, per worker; with `use_gpu` each worker has a GPU."""
+        self._run, self._num_workers, self._num_threads, self._use_gpu = run, num_workers, num_threads, use_gpu
 
     def train(self, request: TrainingRequest, observer: Observer) -> TrainingResult:
-        folder = tempfile.mkdtemp(prefix="flywheel-train-")
-        mailbox = ray.remote(_Mailbox).options(num_cpus=0).remote()
+        """TrainingError: the workers died too often, with what is known of the cause; else the run's own error."""
+        progress: Any = ray.remote(_Progress).options(num_cpus=0).remote()
         try:
-            with _Relay(mailbox, observer):
-                self._fit(request, mailbox, folder)
-            news = ray.get(mailbox.get.remote())
+            with TemporaryDirectory(prefix="flywheel-train-") as folder:
+                outcome = self._fit(self._trainer(request, progress, folder), request, progress, observer)
         finally:
-            ray.kill(mailbox)
-            shutil.rmtree(folder, ignore_errors=True)
-        if news.error is not None:
-            raise news.error
-        if news.result is None:
-            raise TrainingError(f"{request.policy_id}: the training job ended without a policy version")
-        result: TrainingResult = news.result
-        return result
+            ray.kill(progress)
+        if isinstance(outcome, FlywheelError):
+            raise outcome
+        observer.progress(request.num_updates, request.num_updates, **outcome.metrics)
+        return outcome
 
-    def _fit(self, request: TrainingRequest, mailbox: Any, folder: str) -> None:
-        trainer = TorchTrainer(
-            _work,
-            train_loop_config={
-                "run": self._run,
-                "request": request,
-                "num_threads": self._num_threads,
-                "mailbox": mailbox,
-            },
+    def _fit(
+        self, trainer: TorchTrainer, request: TrainingRequest, progress: Any, observer: Observer
+    ) -> TrainingResult | FlywheelError:
+        """Fits in a thread of its own, so that the observer hears of progress in the caller's."""
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            fitting = pool.submit(trainer.fit)
+            while not wait([fitting], timeout=PROGRESS_INTERVAL_S).done:
+                said = ray.get(progress.said.remote())
+                if said is not None:
+                    done, total, figures = said
+                    observer.progress(done, total, **figures)
+        try:
+            result: Any = fitting.result()
+        except TrainingFailedError as failure:
+            raise root_cause(failure, request.policy_id) from failure
+        outcome: TrainingResult | FlywheelError = result.return_value
+        return outcome
+
+    def _trainer(self, request: TrainingRequest, progress: Any, folder: str) -> TorchTrainer:
+        job = _Job(
+            run=self._run,
+            request=request,
+            progress=progress,
+            num_threads=self._num_threads,
+            use_gpu=self._use_gpu,
+        )
+        return TorchTrainer(
+            _work,  # type: ignore[arg-type]  # What it returns is the result's `return_value`.
+            train_loop_config={"job": job},
             scaling_config=ScalingConfig(num_workers=self._num_workers, use_gpu=self._use_gpu),
             run_config=RunConfig(
-                # A name that was used before makes Ray Train return the old result.
+                # A name that was used before makes Ray Train return the old result, untrained.
                 name=f"{request.policy_id}-{uuid4().hex[:8]}",
                 storage_path=folder,
                 failure_config=FailureConfig(max_failures=MAX_FAILURES),
             ),
         )
-        try:
-            trainer.fit()
-        except (ray.train.TrainingFailedError, ray.exceptions.RayError) as failure:
-            raise TrainingError(f"{request.policy_id}: {_root_cause(failure)}") from failure
 
 
-class _Relay:
-    """While it lasts, a thread tells the observer what is in the mailbox."""
+@dataclass(frozen=True, kw_only=True)
+class _Job:
+    """What a worker is sent."""
 
-    def __init__(self, mailbox: Any, observer: Observer) -> None:
-        self._mailbox, self._observer = mailbox, observer
-        self._over = Event()
-        self._thread = Thread(target=self._relay, daemon=True)
-
-    def __enter__(self) -> None:
-        self._thread.start()
-
-    def __exit__(self, *failure: object) -> None:
-        self._over.set()
-        self._thread.join()
-
-    def _relay(self) -> None:
-        while not self._over.wait(NEWS_INTERVAL_S):
-            news = ray.get(self._mailbox.get.remote())
-            if news.total:
-                self._observer.progress(news.done, news.total, **news.figures)
+    run: MakeRun
+    request: TrainingRequest
+    progress: Any
+    num_threads: int
+    use_gpu: bool
 
 
-def _work(config: dict[str, Any]) -> None:
-    """What each worker does."""
-    context, mailbox = ray.train.get_context(), config["mailbox"]
-    device = ray.train.torch.get_device()
+def _work(config: Mapping[str, Any]) -> TrainingResult | FlywheelError | None:
+    """What each worker does. A lone worker returns its own error, so that it is not tried again."""
+    job: _Job = config["job"]
+    context = train.get_context()
+    rank, num_workers = context.get_world_rank(), context.get_world_size()
+    if job.use_gpu:
+        torch.cuda.set_device(train.torch.get_device())
     place = Place(
-        rank=context.get_world_rank(),
-        num_workers=context.get_world_size(),
-        device=device.type,
-        num_threads=config["num_threads"],
+        rank=rank, num_workers=num_workers, device="cuda" if job.use_gpu else "cpu", num_threads=job.num_threads
     )
+
+    def report(done: int, total: int, figures: Mapping[str, float]) -> None:
+        if rank == 0:
+            job.progress.say.remote(done, total, figures)
+
     try:
-        run = config["run"](config["request"], place, _distributed if place.num_workers > 1 else _alone)
-        result = run.run(lambda done, total, figures: _tell(mailbox, place, _News(done, total, figures)))
+        return job.run(job.request, place, _distributed if num_workers > 1 else _alone).run(report)
     except FlywheelError as failure:
-        ray.get(mailbox.put.remote(_News(error=failure)))
-        return
-    if result is not None:
-        ray.get(mailbox.put.remote(_News(result=result)))
+        if num_workers > 1:
+            raise  # The other workers wait for this one: only its failure ends them.
+        return failure
 
 
-def _tell(mailbox: Any, place: Place, news: _News) -> None:
-    if place.rank == 0:
-        mailbox.put.remote(news)
+def _alone(module: nn.Module) -> nn.Module:
+    return module
 
 
-def _alone(objective: nn.Module) -> nn.Module:
-    return objective
+def _distributed(module: nn.Module) -> nn.Module:
+    """Gradients are averaged over the workers. Buffers are made from the same data everywhere."""
+    wrapped: nn.Module = train.torch.prepare_model(module, parallel_strategy_kwargs={"broadcast_buffers": False})
+    return wrapped
 
 
-def _distributed(objective: nn.Module) -> nn.Module:
-    return nn.parallel.DistributedDataParallel(objective)
+def root_cause(failure: TrainingFailedError, policy_id: str) -> FlywheelError:
+    """Our own error from inside a worker, as it is; else a TrainingError with the root cause."""
+    if isinstance(failure, WorkerGroupError):
+        causes = [failure.worker_failures[rank] for rank in sorted(failure.worker_failures)]
+    elif isinstance(failure, ControllerError):
+        causes = [failure.controller_failure]
+    else:
+        causes = [failure]
+    own = [cause for cause in causes if isinstance(cause, FlywheelError)]
+    return own[0] if own else TrainingError(f"{policy_id}: training failed: {_reason(causes[0])}")
 
 
-def _root_cause(failure: BaseException) -> str:
-    """The last line of the innermost error: what a person needs first."""
-    while failure.__cause__ is not None:
-        failure = failure.__cause__
-    lines = [line for line in str(failure).splitlines() if line.strip()]
-    return lines[-1].strip() if lines else repr(failure)
+def _reason(cause: Exception) -> str:
+    """A dead worker's last lines say how it ended; any other error its type and text."""
+    died = getattr(cause, "health_check_failure", cause)
+    if isinstance(died, RayActorError):
+        lines = [line.strip() for line in str(died).splitlines() if line.strip()]
+        return f"a training worker died: {' '.join(lines[-2:])}"
+    return f"{type(cause).__name__}: {cause}"

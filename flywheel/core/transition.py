@@ -90,14 +90,12 @@ class Transitions:
         discount: float,
         num_steps: int,
         only_successes: bool = False,
-        clone_failures: bool = True,
     ) -> "Transitions":
         """Every labelled episode under each of its labels (episode id -> labels). Crashed episodes are left out.
 
-        `only_successes` keeps the labels that say success: the data of filtered behaviour cloning. `clone_failures`:
-        whether the actions of episodes that failed their own task count as worth imitating.
+        `only_successes` keeps the labels that say success: the data of filtered behaviour cloning.
         """
-        builder = _Builder(contract, discount, num_steps, clone_failures)
+        builder = _Builder(contract, discount, num_steps)
         for episode in episodes:
             kept = [label for label in labels.get(episode.episode_id, ()) if label.success or not only_successes]
             if episode.error is None and kept:
@@ -148,9 +146,8 @@ class Transitions:
 class _Builder:
     """Appends episodes, then joins them once."""
 
-    def __init__(self, contract: Contract, discount: float, num_steps: int, clone_failures: bool) -> None:
+    def __init__(self, contract: Contract, discount: float, num_steps: int) -> None:
         self._contract, self._discount, self._num_steps = contract, discount, num_steps
-        self._clone_failures = clone_failures
         self._num_frames = 0
         self._num_transitions = 0
         self._frames: dict[str, list[Floats]] = {name: [] for name in contract.modalities}
@@ -189,8 +186,7 @@ class _Builder:
         self._columns["actions"].append(actions)
         self._columns["returns"].append(returns)
         self._columns["discounts"].append(discounts)
-        cloned = label.success or (own and self._clone_failures)
-        self._columns["cloned"].append(np.full(length, 1.0 if cloned else 0.0, np.float32))
+        self._columns["cloned"].append(np.full(length, 1.0 if own or label.success else 0.0, np.float32))
         group = str(episode.source) if own else RELABELLED
         self._groups.setdefault(group, []).append(self._num_transitions + np.arange(length))
         self._num_transitions += length

@@ -86,6 +86,7 @@ class OgbenchEnvironment:
             env_type=size or kind, mode="data_collection", width=FRAME_PIXELS, height=FRAME_PIXELS
         )
         _, info = self._simulation.reset(seed=0)
+        self._damping = self._simulation.model.dof_damping.copy()
         self._targets = TARGETS if kind == "scene" else (info["privileged/target_task"],)
         example = self._split(info)
         self.body = Body(
@@ -98,6 +99,9 @@ class OgbenchEnvironment:
         self._first = example
 
     def reset(self, seed: int) -> Observation:
+        # A scene locks its drawer and window by damping and runs the simulator before it sets that anew: without this,
+        # an episode could depend on the one before it.
+        self._simulation.model.dof_damping[:] = self._damping
         _, info = self._simulation.reset(seed=seed)
         self._first = self._split(info)
         return self._first
@@ -161,12 +165,14 @@ class OgbenchEnvironment:
             parts["target_task"] = _one_hot(TARGETS.index(task), len(TARGETS))
         for target in self._targets:
             for part in _OF_TARGET[target]:
-                parts[part] = _vector(part, known[part]) * np.float32(target == task)
+                values = _vector(part, known[part])
+                parts[part] = values if target == task else np.zeros_like(values)
         num_blocks = sum(part.startswith("block_") and part.endswith("_pos") for part in known)
         if num_blocks > 1:
             parts["target_block"] = _one_hot(known["target_block"], num_blocks)
         if num_buttons:
-            parts["target_button"] = _one_hot(known["target_button"], num_buttons) * np.float32(task == "button")
+            chosen = _one_hot(known["target_button"], num_buttons)
+            parts["target_button"] = chosen if task == "button" else np.zeros_like(chosen)
         return parts
 
 

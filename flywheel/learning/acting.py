@@ -38,7 +38,7 @@ class Actor:
         if uniforms is None:
             bins = self.network.most_likely(logits)
         else:
-            bins = bins_at(logits, torch.from_numpy(uniforms)[:, None])[:, 0]
+            bins = bins_at(logits * sharpness, torch.from_numpy(uniforms)[:, None])[:, 0]
         actions: Floats = self.network.action_values[bins].numpy()
         return actions
 

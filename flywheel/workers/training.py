@@ -145,7 +145,8 @@ class TrainingRun:
             batch = transitions.sample(rng, batch_size=self._batch_size // place.num_workers, mixture=request.mixture)
             recent.append(learner.update(batch))
             done = learner.num_updates
-            if done % UPDATES_PER_REPORT == 0 or done == request.num_updates:
+            # At checkpoints too: a run that goes on from one takes its means over the same updates.
+            if 0 in (done % UPDATES_PER_REPORT, done % self._checkpoint_every, done - request.num_updates):
                 last, recent = _means(recent), []
                 # A gradient that is not finite has spoilt the weights, though the loss before it was.
                 if not np.isfinite([last["loss"], last["gradient_norm"]]).all():

@@ -1,0 +1,57 @@
+import subprocess
+import sys
+from io import StringIO
+
+import pytest
+import yaml
+from fakes import Notebook
+from rich.console import Console
+from small import small_config, small_settings
+
+from flywheel import launch, wiring
+from flywheel.core.errors import ConfigError, ForeignStoreError
+from flywheel.loop import run
+
+
+@pytest.fixture(scope="module")
+def pretrained(tmp_path_factory):
+    """A store with nothing left to do but the report."""
+    store = str(tmp_path_factory.mktemp("pretrained") / "store")
+    wiring.check(small_config(), store)
+    run(wiring.local(small_config(), store, Notebook()), iterations=0)
+    return store
+
+
+def test_a_report_is_written_anew_and_its_table_printed(pretrained):
+    out = StringIO()
+    launch.report(pretrained, Console(file=out, width=40))
+    lines = out.getvalue().splitlines()
+    assert any("MountainCar" in line for line in lines)
+    assert any(line.startswith("final") for line in lines)
+    assert lines[-1] == f"report: {pretrained}/report.html"
+    assert "\x1b" not in out.getvalue()
+
+
+def test_a_report_of_nothing_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match="no flywheel was ever run here"):
+        launch.report(str(tmp_path), Console(file=StringIO()))
+
+
+def test_another_configurations_store_is_refused_before_anything_is_said_or_started(pretrained):
+    out = StringIO()
+    with pytest.raises(ForeignStoreError, match="seed"):
+        launch.run(small_config(seed=9), store=pretrained, iterations=0, until=None, console=Console(file=out))
+    assert out.getvalue() == ""
+
+
+def test_the_command_on_a_finished_store_starts_ray_prints_plain_lines_and_ends_well(pretrained, tmp_path):
+    path = tmp_path / "given.yaml"
+    path.write_text(yaml.safe_dump(small_settings()))
+    command = [sys.executable, "-m", "flywheel.cli", "run", str(path), "--store", pretrained, "--iterations", "0"]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=280, check=False)
+    assert ended.returncode == 0, ended.stderr
+    lines = ended.stdout.splitlines()
+    assert lines[0].endswith(f"small, 2 tasks, alpha_pac, seed 1, store {pretrained}")
+    assert "  writing the report" in lines
+    assert lines[-1] == f"report: {pretrained}/report.html"
+    assert "\x1b" not in ended.stdout

@@ -1,0 +1,66 @@
+import shutil
+from pathlib import Path
+
+import pytest
+import ray
+from fakes import Notebook
+from small import small_config
+
+from flywheel import supervisor, wiring
+from flywheel.loop import run
+from flywheel.supervisor import Ending, Supervisor
+
+
+@pytest.fixture(scope="module")
+def pretrained(tmp_path_factory):
+    """A store with nothing left to do but the report."""
+    store = str(tmp_path_factory.mktemp("pretrained") / "store")
+    wiring.check(small_config(), store)
+    run(wiring.local(small_config(), store, Notebook()), iterations=0)
+    return store
+
+
+@pytest.fixture
+def copied(pretrained, tmp_path):
+    return Path(shutil.copytree(pretrained, tmp_path / "copied"))
+
+
+def test_a_damaged_store_ends_a_run_as_wrong_input(copied):
+    record = copied / "records" / "iterations" / "0000" / "train.json"
+    record.write_text(record.read_text().replace("policy-0000", "policy-0009"))
+    ending = Supervisor(config=small_config(), store=str(copied)).run(iterations=0, until=None)
+    assert ending.exit_code == 2
+    assert "iterations/0000/train.json: damaged or edited" in ending.message
+
+
+def test_a_record_out_of_order_ends_a_run_as_a_failure(tmp_path):
+    wiring.local(small_config(), str(tmp_path), Notebook()).records.write("iterations/0000/ingest", {"tasks": {}})
+    ending = Supervisor(config=small_config(), store=str(tmp_path)).run(iterations=0, until=None)
+    assert ending == Ending(exit_code=1, message="iteration 0: ingest did not produce episodes_version")
+
+
+def test_what_nobody_expected_ends_a_run_with_its_traceback(tmp_path):
+    ending = Supervisor(config=None, store=str(tmp_path)).run(iterations=0, until=None)
+    assert ending.exit_code == 1
+    assert ending.message.startswith("Traceback")
+    assert "AttributeError" in ending.message
+
+
+def test_a_finished_store_needs_only_its_report(copied):
+    (copied / "report.json").unlink(missing_ok=True)
+    owner = Supervisor(config=small_config(), store=str(copied))
+    assert owner.run(iterations=0, until=None) == Ending(exit_code=0)
+    assert (copied / "report.json").exists()
+    assert [happening.message for happening in owner.since(0).happenings] == ["writing the report"]
+    assert owner.since(1).happenings == ()
+
+
+def test_as_an_actor_it_answers_who_asks_and_survives_a_wrong_store(ray_session, copied):
+    record = copied / "records" / "iterations" / "0000" / "train.json"
+    record.write_text(record.read_text().replace("policy-0000", "policy-0009"))
+    actor = supervisor.start(config=small_config(), store=str(copied))
+    ending = ray.get(actor.run.remote(iterations=0, until=None), timeout=120)
+    assert ending.exit_code == 2
+    assert "damaged or edited" in ending.message
+    assert ray.get(actor.since.remote(0), timeout=60).progress is None
+    ray.kill(actor)

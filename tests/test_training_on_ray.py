@@ -1,0 +1,76 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from drilling import Drill
+from listening import Listener
+from ray.exceptions import ActorDiedError
+from ray.train.v2._internal.exceptions import WorkerHealthCheckFailedError
+from ray.train.v2.api.exceptions import ControllerError, WorkerGroupError
+
+from flywheel.cluster.session import RaySession
+from flywheel.cluster.training import RayTrainer, root_cause
+from flywheel.core.errors import CheckpointError, TrainingError
+from flywheel.learning import codec
+from flywheel.workers.training import Place
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:ray")  # Ray uses what Ray deprecates.
+
+def trainer(drill: Drill, *, num_workers: int = 1) -> RayTrainer:
+    return RayTrainer(run=drill, num_workers=num_workers, num_threads=1, use_gpu=False)
+
+
+def weights(drill: Drill) -> bytes:
+    return drill.policies.load("p0000")[codec.WEIGHTS]
+
+
+def trained_here(drill: Drill, place: Place) -> bytes:
+    assert drill(drill.fill(), place).run(lambda done, total, figures: None) is not None
+    return weights(drill)
+
+
+def test_a_killed_worker_goes_on_and_computes_what_an_undisturbed_run_does(ray_session: RaySession, tmp_path: Path):
+    killed = Drill(folder=tmp_path / "killed", killed_at=7)
+    listener = Listener()
+    result = trainer(killed).train(killed.fill(), listener)
+    assert (killed.folder / "killed").exists()
+    assert result.version == killed.policies.version("p0000")
+    assert weights(killed) == trained_here(Drill(folder=tmp_path / "undisturbed"), Place())
+    done, total, figures = listener.reports[-1]
+    assert (done, total) == (12, 12)
+    assert figures == result.metrics
+
+
+def test_two_workers_train_one_network_on_the_batches_of_both(ray_session: RaySession, tmp_path: Path):
+    both = Drill(folder=tmp_path / "both")
+    result = trainer(both, num_workers=2).train(both.fill(), Listener())
+    assert result.version == both.policies.version("p0000")
+    one = trained_here(Drill(folder=tmp_path / "one"), Place(rank=0, num_workers=2))
+    assert len(weights(both)) == len(one)
+    assert weights(both) != one
+
+
+def test_the_run_s_own_error_comes_out_as_it_is(ray_session: RaySession, tmp_path: Path):
+    drill = Drill(folder=tmp_path)
+    with pytest.raises(CheckpointError, match="no-such-parent"):
+        trainer(drill).train(replace(drill.fill(), parent="no-such-parent"), Listener())
+
+
+def test_one_worker_s_own_error_is_the_error_of_all():
+    failure = WorkerGroupError("", {0: RuntimeError("connection closed by peer"), 1: CheckpointError("damaged")})
+    assert str(root_cause(failure, "p0000")) == "damaged"
+    assert isinstance(root_cause(failure, "p0000"), CheckpointError)
+
+
+def test_a_dead_worker_is_told_as_such():
+    failure = WorkerGroupError("", {0: WorkerHealthCheckFailedError("a worker is unhealthy", ActorDiedError())})
+    cause = root_cause(failure, "p0000")
+    assert isinstance(cause, TrainingError)
+    assert str(cause) == (
+        "p0000: training failed: a training worker died: The actor died unexpectedly before finishing this task."
+    )
+
+
+def test_an_error_of_ray_itself_keeps_its_text():
+    cause = root_cause(ControllerError(ValueError("no storage")), "p0000")
+    assert str(cause) == "p0000: training failed: ValueError: no storage"

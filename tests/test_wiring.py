@@ -1,0 +1,277 @@
+import json
+import pickle
+import shutil
+from pathlib import Path
+
+import pytest
+from fakes import Notebook
+from mortal import KilledError
+from small import TASKS, small_config
+from world import contents
+
+from flywheel import wiring
+from flywheel.core.episode import Source
+from flywheel.core.errors import CheckpointError, ConfigError, EpisodeError, ForeignStoreError, StoreError
+from flywheel.core.gate import PromotionGate
+from flywheel.core.plan import InitialWeights
+from flywheel.loop import run
+
+HOPELESS = {"suite": "gym", "tasks": ["MountainCar-v0"], "max_decisions": 10, "success_key": "terminated"}
+"""Random actions never climb the hill."""
+
+
+def turned(store, *, observer=None, iterations=1, **changes):
+    """A run on the store, in this process."""
+    config = small_config(**changes)
+    wiring.check(config, str(store))
+    ports = wiring.local(config, str(store), observer or Notebook())
+    run(ports, iterations=iterations)
+    return ports
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A store after one improvement iteration. Tests that write work on a copy."""
+    store = tmp_path_factory.mktemp("finished") / "store"
+    turned(store)
+    return store
+
+
+@pytest.fixture
+def copied(finished, tmp_path):
+    return Path(shutil.copytree(finished, tmp_path / "copied"))
+
+
+def ports_of(store, **changes):
+    return wiring.local(small_config(**changes), str(store), Notebook())
+
+
+def test_a_real_run_makes_every_episode_that_was_asked_for(finished):
+    made = ports_of(finished).episodes.summaries()
+    counts = {}
+    for episode in made:
+        counts[episode.source, episode.iteration] = counts.get((episode.source, episode.iteration), 0) + 1
+    # Of 2 tasks: 3 demonstrations; 2 collected, 2 evaluated (twice where a version was live), 2 final episodes.
+    assert counts == {
+        (Source.DEMONSTRATION, 0): 6,
+        (Source.EVALUATION, 0): 4,
+        (Source.COLLECTION, 1): 4,
+        (Source.EVALUATION, 1): 8,
+        (Source.FINAL, 1): 4,
+    }
+    assert {episode.task for episode in made} == set(TASKS)
+    assert all(episode.error is None for episode in made)
+    assert any(episode.time_to_success_s for episode in made)
+
+
+def test_candidate_and_live_version_begin_in_the_same_states(finished):
+    made = [episode for episode in ports_of(finished).episodes.summaries() if episode.source is Source.EVALUATION]
+    states = {
+        policy: {
+            (episode.task, episode.seed, episode.initial_state)
+            for episode in made
+            if episode.iteration == 1 and episode.behaviour_policy == policy
+        }
+        for policy in ("policy-0000", "policy-0001")
+    }
+    assert len(states["policy-0000"]) == 4
+    assert states["policy-0000"] == states["policy-0001"]
+
+
+def test_the_same_seeds_give_the_same_episodes_records_and_weights(finished, tmp_path):
+    assert contents(turned(tmp_path / "again")) == contents(ports_of(finished))
+
+
+def test_other_seeds_give_other_episodes(finished, tmp_path):
+    ours = ports_of(finished).episodes.summaries()
+    theirs = turned(tmp_path / "other", seed=2, iterations=0).episodes.summaries()
+    assert {episode.seed for episode in ours}.isdisjoint(episode.seed for episode in theirs)
+    assert {episode.initial_state for episode in ours}.isdisjoint(episode.initial_state for episode in theirs)
+
+
+class Killer(Notebook):
+    """Kills when the stage starts, or at a progress of the stage."""
+
+    def __init__(self, stage, *, at_progress=None):
+        super().__init__()
+        self._stage, self._at_progress = stage, at_progress
+
+    def stage_started(self, iteration, stage):
+        super().stage_started(iteration, stage)
+        if self._at_progress is None and (iteration, stage) == self._stage:
+            raise KilledError
+
+    def progress(self, done, total, **figures):
+        if self._at_progress is not None and self.started[-1] == self._stage and done >= self._at_progress:
+            raise KilledError
+
+
+def test_killed_at_every_stage_a_real_run_ends_as_if_nothing_had_happened(finished, tmp_path):
+    kills = [
+        Killer((0, "ingest"), at_progress=3),
+        Killer((0, "relabel")),
+        Killer((0, "train")),
+        Killer((0, "train"), at_progress=50),  # after the checkpoint at update 40
+        Killer((0, "evaluate")),
+        Killer((0, "deploy")),
+        Killer((1, "collect")),
+        Killer((1, "collect"), at_progress=2),
+        Killer((1, "relabel")),
+        Killer((1, "train"), at_progress=30),  # after the last update, before the policy version is saved
+        Killer((1, "evaluate"), at_progress=3),
+        Killer((1, "deploy")),
+        Killer((1, "final")),
+        Killer((1, "final"), at_progress=4),
+    ]
+    for killer in kills:
+        with pytest.raises(KilledError):
+            turned(tmp_path / "killed", observer=killer)
+    ports = turned(tmp_path / "killed")
+    assert contents(ports) == contents(ports_of(finished))
+    assert not list((tmp_path / "killed" / "checkpoints").rglob("*.safetensors"))
+
+
+def test_training_goes_on_from_its_checkpoint(tmp_path):
+    with pytest.raises(KilledError):
+        turned(tmp_path / "store", observer=Killer((0, "train"), at_progress=50), iterations=0)
+    (tmp_path / "store" / "checkpoints" / "policy-0000" / "000000040" / "manifest.json").unlink()
+    found = wiring.Workshop(config=small_config(), store=str(tmp_path / "store")).checkpoints
+    identity = {"episodes_version": 1, "labels_version": 1, "parent": None, "seed": 1000, "num_workers": 1}
+    newest = found.newest("policy-0000", identity=identity)
+    assert newest is not None
+    assert newest[0] == 20
+
+
+@pytest.mark.parametrize("name", ["weights.safetensors", "learner.safetensors", "architecture.json"])
+def test_a_damaged_checkpoint_stops_the_run_and_is_named(copied, name):
+    live = ports_of(copied).records.read("iterations/0001/deploy")["live"]
+    (damaged,) = copied.glob(f"policies/{live}/*-{name}")
+    data = bytearray(damaged.read_bytes())
+    data[-1] ^= 1
+    damaged.write_bytes(data)
+    with pytest.raises(CheckpointError, match=f"{damaged.name}: file {name} is damaged"):
+        turned(copied, iterations=2)
+
+
+def test_a_missing_checkpoint_stops_the_run_and_is_named(copied):
+    live = ports_of(copied).records.read("iterations/0001/deploy")["live"]
+    next(copied.glob(f"policies/{live}/*-weights.safetensors")).unlink()
+    with pytest.raises(CheckpointError, match=r"file weights.safetensors is missing"):
+        turned(copied, iterations=2)
+
+
+def test_a_damaged_file_of_episodes_stops_the_run_and_is_named(copied):
+    damaged = max(copied.glob("episodes/part-*.parquet"))
+    damaged.write_bytes(damaged.read_bytes()[:-1])
+    with pytest.raises(StoreError, match=damaged.name):
+        turned(copied, iterations=2)
+
+
+def test_a_damaged_record_stops_the_run_and_is_named(copied):
+    record = copied / "records" / "iterations" / "0001" / "train.json"
+    record.write_text(record.read_text().replace("policy-0001", "policy-0009"))
+    with pytest.raises(StoreError, match=r"iterations/0001/train.json: damaged or edited"):
+        turned(copied)
+
+
+def test_a_store_of_another_configuration_is_refused(finished):
+    with pytest.raises(ForeignStoreError, match=r"train.discount: the store has 0.97, the configuration says 0.9"):
+        wiring.check(
+            small_config(train={**small_config().train.model_dump(mode="json"), "discount": 0.9}), str(finished)
+        )
+
+
+def test_how_long_and_on_what_it_runs_may_change(finished):
+    changed = small_config(iterations=9, until=0.5, resources={"num_collectors": 7})
+    wiring.check(changed, str(finished))
+
+
+def test_unknown_tasks_are_refused_before_the_store_is_claimed(tmp_path):
+    suite = {"suite": "gym", "tasks": ["Nowhere-v0"], "max_decisions": 10}
+    with pytest.raises(ConfigError, match="gym has no task Nowhere-v0"):
+        wiring.check(small_config(suites=[suite]), str(tmp_path / "store"))
+    assert not (tmp_path / "store").exists()
+
+
+def test_a_store_knows_its_configuration(finished):
+    assert wiring.configuration_of(str(finished)) == small_config()
+
+
+def test_an_empty_folder_has_no_configuration(tmp_path):
+    with pytest.raises(ConfigError, match="no flywheel was ever run here"):
+        wiring.configuration_of(str(tmp_path))
+
+
+def test_the_report_lies_at_the_stores_root(copied):
+    written = wiring.write_report(small_config(), str(copied))
+    assert written == wiring.report_of(small_config(), str(copied))
+    read = json.loads((copied / "report.json").read_text())
+    assert list(read["final"]["tasks"]) == sorted(TASKS)
+    assert [turn["number"] for turn in read["iterations"]] == [0, 1]
+    assert "<html" in (copied / "report.html").read_text()
+
+
+def test_where_nothing_can_be_scored_the_run_ends_and_its_report_says_why(tmp_path):
+    suite = {"suite": "gym", "tasks": ["Pendulum-v1"], "max_decisions": 10}
+    demonstrated = {**suite, "demonstrations": {"episodes_per_task": 2}}
+    turned(tmp_path / "store", suites=[demonstrated])
+    report = wiring.report_of(small_config(suites=[demonstrated]), str(tmp_path / "store"))
+    assert report.missing == ["final assessment: no version was promoted"]
+    assert report.iterations[0].decision == "reject"
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "bc_weight"),
+    [("bc", (1.0,)), ("filtered_bc", (1.0,)), ("pac", (0.0,)), ("alpha_pac", (0.7, 0.2))],
+)
+def test_algorithms_are_weights_of_one_loss(algorithm, bc_weight, tmp_path):
+    config = small_config(train={"algorithm": algorithm, "bc_weight": [0.7, 0.2]})
+    assert wiring.Workshop(config=config, store=str(tmp_path)).plan().bc_weight == bc_weight
+
+
+def test_filtered_cloning_learns_from_successes_only(tmp_path):
+    demonstrated = [{**HOPELESS, "demonstrations": {"episodes_per_task": 2}}]
+    with pytest.raises(EpisodeError, match="no episode has a label that is asked for"):
+        turned(tmp_path / "store", suites=demonstrated, train={"algorithm": "filtered_bc", "num_updates": [1]})
+
+
+def test_the_plan_is_the_configurations(tmp_path):
+    config = small_config(
+        suites=[
+            {**HOPELESS, "demonstrations": {"episodes_per_task": 7}},
+            {
+                "suite": "metaworld",
+                "tasks": ["reach-v3"],
+                "max_decisions": 40,
+                "demonstrations": {"episodes_per_task": 5},
+            },
+        ],
+        train={"initial_weights": "live", "mixture": {"demonstration": 0.25, "relabelled": 0.75}},
+        gate={"margin": 0.2},
+    )
+    plan = wiring.Workshop(config=config, store=str(tmp_path)).plan()
+    assert plan.demonstrations == {"gym/MountainCar-v0": 7, "metaworld/reach-v3": 5}
+    assert plan.initial_weights is InitialWeights.LIVE
+    assert plan.mixture == {"demonstration": 0.25, "relabelled": 0.75}
+    assert plan.gate == PromotionGate(min_episodes=2, margin=0.2)
+
+
+def test_a_workshop_can_be_sent_to_another_process(tmp_path):
+    workshop = wiring.Workshop(config=small_config(), store=str(tmp_path))
+    received = pickle.loads(pickle.dumps(workshop))
+    assert received.plan() == workshop.plan()
+    assert received.contract == workshop.contract
+
+
+def test_the_contract_is_of_all_tasks(tmp_path):
+    contract = wiring.Workshop(config=small_config(), store=str(tmp_path)).contract
+    assert contract.tasks == TASKS
+    assert contract.action_sizes == dict.fromkeys(TASKS, 1)
+    assert contract.presence[TASKS[0]] != contract.presence[TASKS[1]]
+
+
+def test_an_embedded_ray_has_a_place_for_every_process():
+    resources = small_config(resources={"num_collectors": 3, "num_train_workers": 2, "use_gpu": True}).resources
+    assert wiring.num_places(resources) >= 3 + 2 + 1
+    assert wiring.num_gpus(resources) == 2
+    assert wiring.num_gpus(small_config().resources) == 0
