@@ -19,9 +19,12 @@ def run(config: Config, *, store: str, iterations: int, until: float | None, con
     wiring.check(config, store)
     num_tasks = sum(len(suite.tasks) for suite in config.suites)
     console.print(
-        f"[bold]flywheel {version('flywheel')}[/]  {config.name}, {num_tasks} tasks, {config.train.algorithm}, "
+        f"flywheel {version('flywheel')}  {config.name}, {num_tasks} tasks, {config.train.algorithm}, "
         f"seed {config.seed}, store {store}",
+        style="bold",
         highlight=False,
+        markup=False,
+        soft_wrap=True,
     )
     with RaySession(num_cpus=wiring.num_places(config.resources), num_gpus=wiring.num_gpus(config.resources)):
         ending = _follow(config, store=store, iterations=iterations, until=until, console=console)
@@ -54,4 +57,4 @@ def _follow(config: Config, *, store: str, iterations: int, until: float | None,
 
 
 def _say_where(store: str, console: Console) -> None:
-    console.print(f"report: {store.rstrip('/')}/report.html", highlight=False, soft_wrap=True)
+    console.print(f"report: {store.rstrip('/')}/report.html", highlight=False, markup=False, soft_wrap=True)

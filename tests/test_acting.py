@@ -51,7 +51,7 @@ def test_uniform_numbers_draw_from_the_policys_distribution():
 
 
 def test_a_sharper_policy_draws_from_powers_of_its_probabilities():
-    # To the power of 2, the first dimension is as 1 : 16 : 0 : 4 : 1, over 22: bins from 0, 0.045, 0.773, 0.773, 0.955 on.
+    # To the power of 2, the first dimension is as 1 : 16 : 0 : 4 : 1, of 22: from 0, 0.045, 0.773, 0.773 and 0.955 on.
     # The second is as 9 : 1: from 0 and 0.9 on.
     uniforms = np.array([[0.04, 0.0], [0.05, 0.89], [0.76, 0.91], [0.78, 0.5], [0.95, 0.5], [0.96, 0.5]], np.float32)
     actor = make_actor(answer_always(make_network(), policy=EIGHTHS))

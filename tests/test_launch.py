@@ -1,5 +1,7 @@
+import shutil
 import subprocess
 import sys
+from importlib.metadata import version
 from io import StringIO
 
 import pytest
@@ -24,7 +26,7 @@ def pretrained(tmp_path_factory):
 
 def test_a_report_is_written_anew_and_its_table_printed(pretrained):
     out = StringIO()
-    launch.report(pretrained, Console(file=out, width=40))
+    launch.report(pretrained, Console(file=out, width=40, _environ={}))
     lines = out.getvalue().splitlines()
     assert any("MountainCar" in line for line in lines)
     assert any(line.startswith("final") for line in lines)
@@ -45,13 +47,15 @@ def test_another_configurations_store_is_refused_before_anything_is_said_or_star
 
 
 def test_the_command_on_a_finished_store_starts_ray_prints_plain_lines_and_ends_well(pretrained, tmp_path):
-    path = tmp_path / "given.yaml"
-    path.write_text(yaml.safe_dump(small_settings()))
-    command = [sys.executable, "-m", "flywheel.cli", "run", str(path), "--store", pretrained, "--iterations", "0"]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=280, check=False)
+    (tmp_path / "given.yaml").write_text(yaml.safe_dump(small_settings()))
+    store = tmp_path / "runs" / "small"
+    shutil.copytree(pretrained, store)
+    command = [sys.executable, "-m", "flywheel.cli", "run", "given.yaml", "--iterations", "0"]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=280, check=False, cwd=tmp_path)
     assert ended.returncode == 0, ended.stderr
     lines = ended.stdout.splitlines()
-    assert lines[0].endswith(f"small, 2 tasks, alpha_pac, seed 1, store {pretrained}")
+    assert lines[0] == f"flywheel {version('flywheel')}  small, 2 tasks, alpha_pac, seed 1, store runs/small"
     assert "  writing the report" in lines
-    assert lines[-1] == f"report: {pretrained}/report.html"
+    assert lines[-1] == "report: runs/small/report.html"
     assert "\x1b" not in ended.stdout
+    assert (store / "report.html").exists()

@@ -144,10 +144,10 @@ def test_the_last_figures_are_returned_and_stored(trained):
     assert all(np.isfinite(figure) for figure in result.metrics.values())
 
 
-def test_progress_is_reported_every_fifty_updates_and_at_the_end():
+def test_progress_is_reported_every_fifty_updates_at_checkpoints_and_at_the_end():
     shelf = Shelf()
-    result = shelf.run(num_updates=105, bc_weight=1.0)
-    assert [(done, total) for done, total, _ in shelf.reports] == [(50, 105), (100, 105), (105, 105)]
+    result = shelf.run(num_updates=105, bc_weight=1.0, checkpoint_every=40)
+    assert [(done, total) for done, total, _ in shelf.reports] == [(done, 105) for done in (40, 50, 80, 100, 105)]
     assert {**shelf.reports[-1][2], "work_s": result.metrics["work_s"]} == result.metrics
 
 
@@ -196,7 +196,8 @@ def test_a_run_that_goes_on_from_a_checkpoint_ends_with_the_same_bytes(trained, 
     update, _ = shelf.checkpoints.newest("p0001", identity=identity())
     assert update == newest
     # Enough to do what is left, and no more.
-    shelf.run(wrap=killed_after(12 - newest))
+    result = shelf.run(wrap=killed_after(12 - newest))
+    assert {**result.metrics, "work_s": 0.0} == {**trained[1].metrics, "work_s": 0.0}
     for name in (codec.WEIGHTS, codec.LEARNER, codec.ARCHITECTURE):
         assert shelf.policies.load("p0001")[name] == trained[0].policies.load("p0001")[name]
 
@@ -314,7 +315,7 @@ def test_filtered_cloning_without_successes_has_nothing_to_train_on():
 
 def test_a_loss_that_is_not_finite_stops_the_training():
     shelf = Shelf()
-    with pytest.raises(TrainingError, match=r"p0001: the loss is (nan|inf) .* after 5 updates"):
+    with pytest.raises(TrainingError, match=r"p0001: the loss is (nan|inf) .* after 4 updates"):
         shelf.run(learning_rate=1e30, num_updates=5)
     assert shelf.policies.version("p0001") is None
 

@@ -20,7 +20,7 @@ class RayRelabeler:
         self._task = ray.remote(_work).options(num_cpus=num_cpus)
 
     def relabel(self, episodes: Sequence[EpisodeSummary], *, episodes_version: int, observer: Observer) -> list[Part]:
-        """Parts in the order of the episodes. Our own errors come out as themselves; a process that dies is replaced."""
+        """Parts in the order of the episodes. Our own errors come out as themselves."""
         ids = [episode.episode_id for episode in episodes]
         chunks = [ids[first : first + EPISODES_PER_TASK] for first in range(0, len(ids), EPISODES_PER_TASK)]
         running = {self._task.remote(self._relabel, chunk, episodes_version): len(chunk) for chunk in chunks}

@@ -86,7 +86,6 @@ class OgbenchEnvironment:
             env_type=size or kind, mode="data_collection", width=FRAME_PIXELS, height=FRAME_PIXELS
         )
         _, info = self._simulation.reset(seed=0)
-        self._damping = self._simulation.model.dof_damping.copy()
         self._targets = TARGETS if kind == "scene" else (info["privileged/target_task"],)
         example = self._split(info)
         self.body = Body(
@@ -99,9 +98,6 @@ class OgbenchEnvironment:
         self._first = example
 
     def reset(self, seed: int) -> Observation:
-        # A scene locks its drawer and window by damping and runs the simulator before it sets that anew: without this,
-        # an episode could depend on the one before it.
-        self._simulation.model.dof_damping[:] = self._damping
         _, info = self._simulation.reset(seed=seed)
         self._first = self._split(info)
         return self._first

@@ -1,0 +1,108 @@
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+import numpy as np
+import pytest
+from shelf import policy_files, save_policy
+
+from flywheel.cluster.serving import ServeEndpoint
+from flywheel.cluster.session import RaySession
+from flywheel.core.episode import Floats
+from flywheel.core.errors import EndpointError
+from flywheel.learning.codec import WEIGHTS, load_actor
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:ray")  # Ray uses what Ray deprecates.
+
+REACH: dict[str, Floats] = {
+    "hand": np.array([[[0.5, -1.0]], [[2.0, 0.25]]], np.float32),
+    "goal": np.array([[[1.0, 1.0]], [[0.0, -3.0]]], np.float32),
+}
+
+
+@pytest.fixture(scope="module")
+def endpoint(ray_session: RaySession, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServeEndpoint]:
+    """Two good versions and one without weights."""
+    store = str(tmp_path_factory.mktemp("store"))
+    for seed in (1, 2):
+        save_policy(store, f"p{seed}", policy_files(seed=seed))
+    save_policy(store, "bad", {name: data for name, data in policy_files(seed=3).items() if name != WEIGHTS})
+    endpoint = ServeEndpoint(policies="shelf:policies_of", store=store, port=0)
+    yield endpoint
+    endpoint.close()
+
+
+def acted_here(seed: int) -> Floats:
+    actor = load_actor(policy_files(seed=seed), origin="here")
+    return actor.act(actor.batch(REACH, "suite/reach"), ["suite/reach"] * 2)
+
+
+def ask(endpoint: ServeEndpoint, path: str, body: Any = None) -> tuple[int, str, Any]:
+    """Status, content type and answer."""
+    data = None if body is None else json.dumps(body).encode()
+    request = Request(endpoint.address + path, data, {"Content-Type": "application/json"})
+    try:
+        with urlopen(request, timeout=30) as response:
+            return response.status, response.headers["Content-Type"], json.load(response)
+    except HTTPError as refusal:
+        with refusal:
+            return refusal.code, refusal.headers["Content-Type"], json.load(refusal)
+
+
+def test_each_version_answers_exactly_as_it_does_here(endpoint: ServeEndpoint):
+    for seed in (1, 2):
+        endpoint.deploy(f"p{seed}")
+        actions, version = endpoint.act(REACH, "suite/reach")
+        assert version == f"p{seed}"
+        np.testing.assert_array_equal(actions, acted_here(seed))
+
+
+def test_a_bad_version_is_refused_and_the_old_one_goes_on(endpoint: ServeEndpoint):
+    endpoint.deploy("p1")
+    with pytest.raises(EndpointError, match=r"bad was refused, p1 goes on: .*weights\.safetensors is missing"):
+        endpoint.deploy("bad")
+    actions, version = endpoint.act(REACH, "suite/reach")
+    assert version == "p1"
+    np.testing.assert_array_equal(actions, acted_here(1))
+    endpoint.deploy("p2")
+    assert endpoint.act(REACH, "suite/reach")[1] == "p2"
+
+
+def test_what_it_serves_can_be_asked(endpoint: ServeEndpoint):
+    endpoint.deploy("p2")
+    assert ask(endpoint, "/healthz")[2] == {"status": "ok"}
+    status, _, answer = ask(endpoint, "/policy/v1/version")
+    assert (status, answer["policy_version"], answer["refused"]) == (200, "p2", None)
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status", "detail"),
+    [
+        ("/policy/v1/act", {"task": "suite/reach", "observations": {"hand": [[0, 0]]}}, 422, "observations.goal: missing"),
+        ("/policy/v1/act", {"task": "suite/reach"}, 422, "observations: Field required"),
+        ("/policy/v1/act", {"task": "suite/reach", "observations": {}, "x": 1}, 422, "x: Extra inputs"),
+        ("/policy/v1/act", None, 405, "GET /policy/v1/act"),
+        ("/policy/v2/act", None, 404, "GET /policy/v2/act"),
+    ],
+)
+def test_a_refused_request_is_a_problem_that_says_why(
+    endpoint: ServeEndpoint, path: str, body: Any, status: int, detail: str
+):
+    endpoint.deploy("p1")
+    code, kind, problem = ask(endpoint, path, body)
+    assert (code, kind, problem["status"]) == (status, "application/problem+json", status)
+    assert problem["detail"].startswith(detail)
+
+
+def test_a_refusal_reaches_the_caller_of_the_port(endpoint: ServeEndpoint, tmp_path: Path):
+    endpoint.deploy("p1")
+    with pytest.raises(EndpointError, match="422: observations.hand: missing"):
+        endpoint.act({"goal": REACH["goal"]}, "suite/reach")
+
+
+def test_an_endpoint_that_is_not_there_says_so():
+    with pytest.raises(EndpointError, match="does not answer"):
+        ServeEndpoint(policies="shelf:policies_of", store="", port=0).act(REACH, "suite/reach")
