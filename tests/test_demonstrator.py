@@ -65,14 +65,18 @@ def test_the_draws_are_not_those_of_an_environment_with_the_same_seed():
     assert (random[0] != np.random.default_rng(3).uniform(-1, 1, 2).astype(np.float32)).all()
 
 
-def test_a_quitter_stops_moving_midway():
-    quitting = MetaworldDemonstrations(noise=(0.1, 0.1), random_bursts=0.0, clumsy=0.0, quitting=1.0, random=0.0)
-    made = actions(quitting, max_decisions=100, num_decisions=100)
+def test_a_quitter_wants_nothing_from_midway_on():
+    still_hand = {"noise": (0.0, 0.0), "random_bursts": 0.0, "clumsy": 0.0, "quitting": 1.0, "random": 0.0}
+    made = actions(MetaworldDemonstrations(**still_hand), max_decisions=100, num_decisions=100)
     still = (made == 0).all(axis=1)
     first = int(np.argmax(still))
     assert 30 <= first <= 70  # 30 to 70% of 100 decisions
     assert still[first:].all()
     assert not still[:first].any()
+    trembling = actions(
+        MetaworldDemonstrations(**still_hand | {"noise": (0.1, 0.1)}), max_decisions=100, num_decisions=100
+    )
+    assert (trembling[first:] != 0).all()
 
 
 def test_a_clumsy_expert_is_slower_and_has_half_the_grip():

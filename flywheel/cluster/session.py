@@ -3,15 +3,17 @@
 import logging
 import os
 import secrets
+import shutil
 import subprocess
 import sys
+import tempfile
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import ray
 
 from flywheel.cluster import reaper
-from flywheel.core.errors import ConfigError
+from flywheel.core.errors import ConfigError, FlywheelError
 
 NODE_ADDRESS = "127.0.0.2"
 """Loopback, so that a change of network does not break a running Ray, which would replace 127.0.0.1 by the host's."""
@@ -31,10 +33,11 @@ class RaySession:
         """`num_cpus` counts places, not cores: the stages take turns on them. An existing cluster has its own."""
         self._num_cpus, self._num_gpus, self._address = num_cpus, num_gpus, address
         self._replaced: dict[str, str | None] = {}
-        self._reaper: subprocess.Popen[str] | None = None
+        self._folder: str | None = None
+        self._reaper: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Returns when Ray is ready. ConfigError: there is no cluster at the address."""
+        """Returns when Ray is ready. FlywheelError: it does not start; ConfigError: no cluster at the address."""
         if self._address is None:
             self._start_embedded()
         else:
@@ -44,23 +47,27 @@ class RaySession:
         settings = _environment()
         self._replaced = {name: os.environ.get(name) for name in ("RAY_AUTH_MODE", *settings)}
         os.environ.update(settings)
+        # Not the system's own folder for temporary files, whose path may be too long for Ray's sockets.
+        self._folder = tempfile.mkdtemp(prefix="flywheel-ray-", dir=os.environ.get("RAY_TMPDIR", "/tmp"))
         # Ray's agents would outlive a killed driver by a minute. In a session of its own, a kill of ours misses it.
         self._reaper = subprocess.Popen(
-            [sys.executable, "-I", "-S", reaper.__file__], stdin=subprocess.PIPE, text=True, start_new_session=True
+            [sys.executable, "-I", "-S", reaper.__file__, self._folder], stdin=subprocess.PIPE, start_new_session=True
         )
-        context: Any = ray.init(
-            address="local",
-            num_cpus=self._num_cpus,
-            num_gpus=self._num_gpus,
-            object_store_memory=OBJECT_STORE_BYTES,
-            include_dashboard=False,
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-            _node_ip_address=NODE_ADDRESS,
-        )
-        assert self._reaper.stdin is not None
-        self._reaper.stdin.write(context.address_info["session_dir"])
-        self._reaper.stdin.flush()
+        try:
+            ray.init(
+                address="local",
+                num_cpus=self._num_cpus,
+                num_gpus=self._num_gpus,
+                object_store_memory=OBJECT_STORE_BYTES,
+                include_dashboard=False,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                _node_ip_address=NODE_ADDRESS,
+                _temp_dir=self._folder,
+            )
+        except Exception as failure:
+            self.stop()
+            raise FlywheelError(f"Ray does not start: {failure}") from failure
 
     def _connect(self, address: str) -> None:
         try:
@@ -75,6 +82,9 @@ class RaySession:
             self._reaper.kill()
             self._reaper.communicate()
             self._reaper = None
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder = None
         for name, value in self._replaced.items():
             if value is None:
                 os.environ.pop(name, None)

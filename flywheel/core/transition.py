@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flywheel.core.contract import Contract, modality_names
-from flywheel.core.episode import Episode, Floats
+from flywheel.core.episode import Episode, Floats, Source
 from flywheel.core.errors import EpisodeError
 from flywheel.core.task import Label
 
@@ -35,7 +35,7 @@ class TransitionBatch:
     discounts: Floats
     """[B], discount ** n; 0 where the task ended the episode."""
     cloned: Floats
-    """[B], 1 where the action is worth imitating; 0 for failures under a task that the episode was not made for."""
+    """[B], 1 where the action is worth imitating: in demonstrations and in whatever succeeded; else 0."""
 
 
 def n_step_returns(
@@ -186,7 +186,8 @@ class _Builder:
         self._columns["actions"].append(actions)
         self._columns["returns"].append(returns)
         self._columns["discounts"].append(discounts)
-        self._columns["cloned"].append(np.full(length, 1.0 if own or label.success else 0.0, np.float32))
+        cloned = label.success or (own and episode.source is Source.DEMONSTRATION)
+        self._columns["cloned"].append(np.full(length, 1.0 if cloned else 0.0, np.float32))
         group = str(episode.source) if own else RELABELLED
         self._groups.setdefault(group, []).append(self._num_transitions + np.arange(length))
         self._num_transitions += length

@@ -78,7 +78,7 @@ def draw_style(
     generator: np.random.Generator,
 ) -> Style:
     """Clumsy: 60 to 100% of the speed, half the grip (the last action dimension) and noise from the upper half of the
-    range. Quitting: after 30 to 70% of the decisions."""
+    range. Quitting: after 30 to 70% of the decisions only the noise moves it."""
     low, high = demonstrations.noise
     draw, noise, slowness, quitting = generator.uniform(size=4)
     manner = _manner(demonstrations, draw)
@@ -170,10 +170,9 @@ class _Playing:
         self._decisions += 1
         if style.manner is Manner.RANDOM or self._in_burst(chance):
             return random.astype(np.float32)
-        if style.quits_after is not None and self._decisions > style.quits_after:
-            return np.zeros(size, np.float32)
-        action = np.clip(self._expert.act(observation), -1.0, 1.0) * style.scale
-        return np.clip(action + noise, -1.0, 1.0).astype(np.float32)
+        quit_already = style.quits_after is not None and self._decisions > style.quits_after
+        wanted = np.zeros(size) if quit_already else np.clip(self._expert.act(observation), -1.0, 1.0) * style.scale
+        return np.clip(wanted + noise, -1.0, 1.0).astype(np.float32)
 
     def _in_burst(self, chance: float) -> bool:
         """Bursts of L decisions begin with chance p at a decision outside one: a share of L p / (L p + 1 - p)."""

@@ -10,7 +10,7 @@ from flywheel.learning.attention import CrossBlock
 from flywheel.learning.encoders import multi_scale
 from flywheel.learning.perceiver import Perceiver
 
-NEIGHBOURHOOD = 0.15
+NEIGHBOURHOOD = 0.2
 """Standard deviation, in units of action, of what counts as the same action when the most likely one is sought."""
 
 
