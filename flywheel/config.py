@@ -170,11 +170,11 @@ class TrainConfig(Section):
     """The learner and its data."""
 
     algorithm: Algorithm = Algorithm.ALPHA_PAC
-    bc_weight: tuple[Share, ...] = Field(default=(0.3,), min_length=1)
+    bc_weight: tuple[Share, ...] = Field(default=(0.7,), min_length=1)
     """alpha of alpha-PAC, per iteration; the last value holds from there on."""
     critic_weight: Annotated[float, Field(ge=0.0)] = 1.0
     """beta."""
-    temperature: Annotated[float, Field(gt=0.0)] = 0.02
+    temperature: Annotated[float, Field(gt=0.0)] = 0.01
     """eta, in units of return."""
     num_sampled_actions: Annotated[int, Field(ge=2)] = 8
     """N: actions scored for the policy improvement."""
@@ -198,14 +198,14 @@ class TrainConfig(Section):
     """Per iteration; the last value holds from there on."""
     checkpoint_every: Count = 500
     """Updates between two checkpoints."""
-    initial_weights: InitialWeights = InitialWeights.CANDIDATE
+    initial_weights: InitialWeights = InitialWeights.LIVE
     """Where the iterations after 0 start: the version trained last, the live one, or fresh weights."""
     mixture: dict[
         Literal["demonstration", "collection", "evaluation", "relabelled"], Annotated[float, Field(ge=0.0)]
     ] = {
-        Source.DEMONSTRATION.value: 0.5,
+        Source.DEMONSTRATION.value: 0.3,
         Source.COLLECTION.value: 0.4,
-        Source.EVALUATION.value: 0.1,
+        Source.EVALUATION.value: 0.3,
         RELABELLED: 0.0,
     }
     """Weights of the data's sources in a batch. A source without episodes gives its share to the others."""
@@ -223,7 +223,7 @@ class CollectConfig(Section):
     """The policy's own episodes."""
 
     episodes_per_task: Count = 50
-    sharpness: Annotated[float, Field(gt=0.0)] = 1.0
+    sharpness: Annotated[float, Field(gt=0.0)] = 2.0
     """Actions are drawn from the policy's distribution to this power: above 1, nearer to its most likely ones."""
     random_actions: Share = 0.0
     """Share of decisions replaced by uniform random actions."""

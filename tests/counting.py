@@ -1,10 +1,11 @@
 """An environment that counts, whose episodes can be told to bring their process down."""
 
+import json
 import os
 import signal
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from flywheel.ports import EpisodeTable, Policies
 from flywheel.workers.collecting import Collector
 
 TASK = Task(name="count/up", scene="count", instruction="count", rule=Recorded())
+FATES = "fates.json"
 BODY = Body(modalities={"count": Modality(width=2)}, differences={}, action_size=1, decision_s=0.5)
 
 
@@ -25,8 +27,9 @@ class Counting:
 
     task, body, max_decisions = TASK, BODY, 3
 
-    def __init__(self, *, fates: Mapping[int, str], folder: Path) -> None:
-        self._fates, self._folder = fates, folder
+    def __init__(self, *, folder: Path) -> None:
+        self._folder = folder
+        self._fates = json.loads((folder / FATES).read_text())
         self._seed = self._count = 0
 
     def reset(self, seed: int) -> Observation:
@@ -39,7 +42,7 @@ class Counting:
     def step(self, action: Floats) -> Transition:
         self._count += 1
         if self._count == 2:
-            self._strike(self._fates.get(self._seed))
+            self._strike(self._fates.get(str(self._seed)))
         ended = self._count == self.max_decisions
         success = ended and self._seed % 2 == 0
         return Transition(
@@ -88,8 +91,6 @@ class CountingCollectors:
     policies: Policies
     folder: Path
     num_environments: int
-    fates: Mapping[int, str] = field(default_factory=dict)
-    """Seed -> `raise`, `hang`, `die` or `die once`."""
 
     def __call__(self) -> Collector:
         return Collector(
@@ -101,15 +102,20 @@ class CountingCollectors:
         )
 
     def _environment(self, task: str) -> Environment:
-        return Counting(fates=self.fates, folder=self.folder)
+        return Counting(folder=self.folder)
 
     def _demonstrator(self) -> Policy:
         return Halves()
 
 
-def counting_requests(num_episodes: int) -> list[EpisodeRequest]:
+def decide_fates(folder: Path, fates: Mapping[int, str]) -> None:
+    """Seed -> `raise`, `hang`, `die` or `die once`, for the environments made from now on."""
+    (folder / FATES).write_text(json.dumps(fates))
+
+
+def counting_requests(num_episodes: int, *, iteration: int = 0) -> list[EpisodeRequest]:
     """Seeds 0, 1, 2 ..."""
     return [
-        EpisodeRequest(task=TASK.name, seed=seed, iteration=0, source=Source.DEMONSTRATION)
+        EpisodeRequest(task=TASK.name, seed=seed, iteration=iteration, source=Source.DEMONSTRATION)
         for seed in range(num_episodes)
     ]

@@ -1,8 +1,10 @@
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
 import pytest
-from counting import CountingCollectors, counting_requests
+from counting import CountingCollectors, counting_requests, decide_fates
 from factories import content
 from listening import Listener
 
@@ -16,58 +18,59 @@ from flywheel.store.objects import open_objects
 from flywheel.store.policies import ObjectPolicies
 
 DEMONSTRATOR = Behaviour(policy_id=None, sampled=False)
+TIMEOUT_S = 5.0
 
 
 class Rig:
-    """Two collectors with two environments each, on a store of their own."""
+    """Two collectors with two environments each, on a store of their own, for all tests."""
 
     def __init__(self, folder: Path) -> None:
         objects = open_objects(str(folder / "store"))
-        self.episodes, self.policies = DeltaEpisodes(objects=objects), ObjectPolicies(objects=objects)
-        self.folder = folder
-        self.opened: list[RayCollectors] = []
-
-    def collectors(self, fates: Mapping[int, str], *, episode_timeout_s: float = 60.0) -> RayCollectors:
+        self._folder, self._episodes = folder, DeltaEpisodes(objects=objects)
+        self._iterations = count()
         make = CountingCollectors(
-            episodes=self.episodes, policies=self.policies, folder=self.folder, num_environments=2, fates=fates
+            episodes=self._episodes, policies=ObjectPolicies(objects=objects), folder=folder, num_environments=2
         )
-        self.opened.append(
-            RayCollectors(
-                collector=make,
-                episodes=self.episodes,
-                num_collectors=2,
-                num_environments=2,
-                episode_timeout_s=episode_timeout_s,
-            )
+        self.collectors = RayCollectors(
+            collector=make,
+            episodes=self._episodes,
+            num_collectors=2,
+            num_environments=2,
+            episode_timeout_s=TIMEOUT_S,
         )
-        return self.opened[-1]
 
-    def made(self, fates: Mapping[int, str], *, episode_timeout_s: float = 60.0) -> tuple[list[Episode], Listener]:
-        """Ten episodes, as the table holds them."""
-        listener, requests = Listener(), counting_requests(10)
-        collectors = self.collectors(fates, episode_timeout_s=episode_timeout_s)
-        parts, summaries = collectors.collect(requests, DEMONSTRATOR, listener)
+    def made(self, fates: Mapping[int, str]) -> tuple[list[Episode], Listener]:
+        """Ten episodes of a new iteration, as the table holds them, in the order of their seeds."""
+        iteration, listener = next(self._iterations), Listener()
+        decide_fates(self._folder, fates)
+        requests = counting_requests(10, iteration=iteration)
+        parts, summaries = self.collectors.collect(requests, DEMONSTRATOR, listener)
         assert [some.episode_id for some in summaries] == [request.episode_id for request in requests]
-        assert sum(part.num_rows for part in parts) == 10
         assert listener.reports[-1][:2] == (10, 10)
-        return list(self.episodes.read(version=self.episodes.commit(parts, transaction=repr(fates)))), listener
+        self._episodes.commit(parts, transaction=f"iteration {iteration}")
+        ids = [some.episode_id for some in self._episodes.summaries(iteration=iteration)]
+        assert sorted(ids) == sorted(request.episode_id for request in requests)
+        return list(self._episodes.read(episode_ids=ids)), listener
 
 
-@pytest.fixture
-def rig(ray_session: RaySession, tmp_path: Path) -> Iterator[Rig]:
-    rig = Rig(tmp_path)
+@pytest.fixture(scope="module")
+def rig(ray_session: RaySession, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
+    rig = Rig(tmp_path_factory.mktemp("rig"))
     yield rig
-    for collectors in rig.opened:
-        collectors.close()
+    rig.collectors.close()
 
 
-def test_a_collector_killed_mid_way_loses_and_duplicates_nothing(rig: Rig, tmp_path: Path):
+def but_for_iteration(episodes: list[Episode]) -> list[object]:
+    return [content(replace(episode, iteration=0, episode_id="")) for episode in episodes]
+
+
+def test_a_collector_killed_mid_way_loses_and_duplicates_nothing(rig: Rig):
+    undisturbed, silent = rig.made({})
     struck, listener = rig.made({4: "die once"})
-    undisturbed, silent = Rig(tmp_path / "undisturbed").made({})
-    assert [content(episode) for episode in struck] == [content(episode) for episode in undisturbed]
+    assert but_for_iteration(struck) == but_for_iteration(undisturbed)
+    assert silent.events == []
     assert len(listener.events) == 1
     assert "collector 0 died" in listener.events[0]
-    assert silent.events == []
 
 
 def test_an_episode_that_kills_its_collector_twice_becomes_one_error(rig: Rig):
@@ -80,9 +83,9 @@ def test_an_episode_that_kills_its_collector_twice_becomes_one_error(rig: Rig):
 
 
 def test_a_hanging_environment_becomes_one_error(rig: Rig):
-    episodes, _ = rig.made({6: "hang"}, episode_timeout_s=4.0)
+    episodes, _ = rig.made({6: "hang"})
     assert [episode.seed for episode in episodes if episode.outcome is Outcome.ERROR] == [6]
-    assert "yielded nothing for 4 s" in str(episodes[6].error)
+    assert "yielded nothing for 5 s" in str(episodes[6].error)
 
 
 def test_an_environment_that_raises_costs_its_own_episode_only(rig: Rig):
@@ -91,9 +94,7 @@ def test_an_environment_that_raises_costs_its_own_episode_only(rig: Rig):
     assert listener.events == [f"episode {episodes[5].episode_id} failed: ValueError: the count is off"]
 
 
-def test_a_missing_policy_is_told_as_what_it_is_and_the_collectors_go_on(rig: Rig):
-    collectors = rig.collectors({})
+def test_a_missing_policy_is_told_as_what_it_is_and_collecting_goes_on(rig: Rig):
     with pytest.raises(CheckpointError, match="missing-policy"):
-        collectors.collect(counting_requests(2), Behaviour(policy_id="missing-policy", sampled=True), Listener())
-    parts, summaries = collectors.collect(counting_requests(2), DEMONSTRATOR, Listener())
-    assert len(parts) == len(summaries) == 2
+        rig.collectors.collect(counting_requests(2), Behaviour(policy_id="missing-policy", sampled=True), Listener())
+    assert len(rig.made({})[0]) == 10

@@ -4,6 +4,7 @@ import logging
 import os
 import secrets
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -18,6 +19,7 @@ from flywheel.core.errors import ConfigError, FlywheelError
 NODE_ADDRESS = "127.0.0.2"
 """Loopback, so that a change of network does not break a running Ray, which would replace 127.0.0.1 by the host's."""
 OBJECT_STORE_BYTES = 300_000_000
+CONNECT_TIMEOUT_S = 10.0
 TOKEN = secrets.token_hex(32)
 """Ray opens ports on every interface: only who knows the token may use them. It lives as long as this process."""
 
@@ -71,9 +73,12 @@ class RaySession:
 
     def _connect(self, address: str) -> None:
         try:
+            host, port = address.rsplit(":", 1)
+            # Ray itself would try for minutes.
+            socket.create_connection((host, int(port)), timeout=CONNECT_TIMEOUT_S).close()
             ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
-        except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as failure:
-            raise ConfigError(f"no Ray cluster to be used at {address}: {failure}") from failure
+        except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as failure:
+            raise ConfigError(f"no Ray cluster to be used at {address}, host:port of its head: {failure}") from failure
 
     def stop(self) -> None:
         """Ends an embedded Ray and waits until its processes are gone; only leaves another's cluster."""
