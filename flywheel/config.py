@@ -285,6 +285,9 @@ class Config(Section):
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"suites: {', '.join(twice)} is listed twice")
+        size, workers = self.train.batch_size, self.resources.num_train_workers
+        if size % workers:
+            raise ValueError(f"train.batch_size: {size} is not a multiple of resources.num_train_workers {workers}")
         return self
 
 

@@ -143,3 +143,9 @@ def test_every_example_loads_and_is_named_after_its_file(path):
 
 def test_there_are_examples():
     assert "metaworld" in {path.stem for path in EXAMPLES}
+
+
+def test_a_batch_that_the_training_workers_cannot_share_is_refused():
+    assert "train.batch_size: 128 is not a multiple of resources.num_train_workers 3" in refusal(
+        minimal(resources={"num_train_workers": 3})
+    )

@@ -20,9 +20,7 @@ from flywheel.workers.collecting import summary
 from flywheel.workers.relabeling import relabel_episodes
 
 TASKS = {
-    name: Task(
-        name=name, scene="table", instruction=name, rule=Within(point="tool", target="target", radius_m=radius)
-    )
+    name: Task(name=name, scene="table", instruction=name, rule=Within(point="tool", target="target", radius_m=radius))
     for name, radius in (("suite/reach", 1.0), ("suite/push", 0.5))
 }
 

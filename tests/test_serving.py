@@ -81,7 +81,12 @@ def test_what_it_serves_can_be_asked(endpoint: ServeEndpoint):
 @pytest.mark.parametrize(
     ("path", "body", "status", "detail"),
     [
-        ("/policy/v1/act", {"task": "suite/reach", "observations": {"hand": [[0, 0]]}}, 422, "observations.goal: missing"),
+        (
+            "/policy/v1/act",
+            {"task": "suite/reach", "observations": {"hand": [[0, 0]]}},
+            422,
+            "observations.goal: missing",
+        ),
         ("/policy/v1/act", {"task": "suite/reach"}, 422, "observations: Field required"),
         ("/policy/v1/act", {"task": "suite/reach", "observations": {}, "x": 1}, 422, "x: Extra inputs"),
         ("/policy/v1/act", None, 405, "GET /policy/v1/act"),

@@ -16,6 +16,7 @@ from flywheel.workers.training import Place
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:ray")  # Ray uses what Ray deprecates.
 
+
 def trainer(drill: Drill, *, num_workers: int = 1) -> RayTrainer:
     return RayTrainer(run=drill, num_workers=num_workers, num_threads=1, use_gpu=False)
 
