@@ -16,6 +16,7 @@ from ray.train.torch import TorchTrainer
 from ray.train.v2.api.exceptions import ControllerError, TrainingFailedError, WorkerGroupError
 from torch import nn
 
+from flywheel.cluster.progress import Progress
 from flywheel.core.errors import FlywheelError, TrainingError
 from flywheel.ports import Observer, TrainingRequest, TrainingResult
 from flywheel.workers.training import Place, TrainingRun
@@ -26,19 +27,6 @@ MAX_FAILURES = 2
 
 MakeRun = Callable[[TrainingRequest, Place, Callable[[nn.Module], nn.Module]], TrainingRun]
 """The training run of a worker at a place, with what wraps its network; called in the worker."""
-
-
-class _Progress:
-    """An actor that keeps what the first worker said last: Ray Train itself tells its caller only the end."""
-
-    def __init__(self) -> None:
-        self._said: tuple[int, int, Mapping[str, float]] | None = None
-
-    def say(self, done: int, total: int, figures: Mapping[str, float]) -> None:
-        self._said = done, total, figures
-
-    def said(self) -> tuple[int, int, Mapping[str, float]] | None:
-        return self._said
 
 
 class RayTrainer:
@@ -54,7 +42,7 @@ class RayTrainer:
 
     def train(self, request: TrainingRequest, observer: Observer) -> TrainingResult:
         """TrainingError: the workers died too often, with what is known of the cause; else the run's own error."""
-        progress: Any = ray.remote(_Progress).options(num_cpus=0).remote()
+        progress: Any = ray.remote(Progress).options(num_cpus=0).remote()
         try:
             with TemporaryDirectory(prefix="flywheel-train-") as folder:
                 outcome = self._fit(self._trainer(request, progress, folder), request, progress, observer)
@@ -91,9 +79,10 @@ class RayTrainer:
             num_threads=self._num_threads,
             use_gpu=self._use_gpu,
         )
+        # Not as `train_loop_config`: Ray's controller would read it too, and import all that we are made of.
+        work: Any = lambda: _work(job)  # noqa: E731 - Ray sends a lambda by value, and a function by its name
         return TorchTrainer(
-            _work,  # type: ignore[arg-type]  # What it returns is the result's `return_value`.
-            train_loop_config={"job": job},
+            work,
             scaling_config=ScalingConfig(num_workers=self._num_workers, use_gpu=self._use_gpu),
             run_config=RunConfig(
                 # A name that was used before makes Ray Train return the old result, untrained.
@@ -115,9 +104,8 @@ class _Job:
     use_gpu: bool
 
 
-def _work(config: Mapping[str, Any]) -> TrainingResult | FlywheelError | None:
+def _work(job: _Job) -> TrainingResult | FlywheelError | None:
     """What each worker does. A lone worker returns its own error, so that it is not tried again."""
-    job: _Job = config["job"]
     context = train.get_context()
     rank, num_workers = context.get_world_rank(), context.get_world_size()
     if job.use_gpu:
