@@ -73,7 +73,7 @@ def test_a_run_that_is_killed_everywhere_ends_like_one_that_is_not(tmp_path):
         lambda: any((store / "checkpoints" / "policy-0000").rglob("manifest.json")),
         *[(pretraining / f"{stage}.json").exists for stage in ("train", "evaluate", "deploy")],
         one_more_file_of_episodes(store),
-        *[(improvement / f"{stage}.json").exists for stage in ("collect", "relabel", "train", "evaluate", "deploy")],
+        (improvement / "collect.json").exists,
     ]
     kept: dict[str, bytes] = {}
     for happened in points:
