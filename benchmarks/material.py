@@ -41,6 +41,7 @@ class Material:
             mixture=plan.mixture,
             num_updates=num_updates,
             bc_weight=plan.bc_weight[0],
+            temperature=plan.temperature[0],
             learning_rate=plan.learning_rate[0],
             seed=0,
         )

@@ -170,12 +170,12 @@ class TrainConfig(Section):
     """The learner and its data."""
 
     algorithm: Algorithm = Algorithm.ALPHA_PAC
-    bc_weight: tuple[Share, ...] = Field(default=(0.7,), min_length=1)
+    bc_weight: tuple[Share, ...] = Field(default=(0.6, 0.5), min_length=1)
     """alpha of alpha-PAC, per iteration; the last value holds from there on."""
     critic_weight: Annotated[float, Field(ge=0.0)] = 1.0
     """beta."""
-    temperature: Annotated[float, Field(gt=0.0)] = 0.01
-    """eta, in units of return."""
+    temperature: tuple[Annotated[float, Field(gt=0.0)], ...] = Field(default=(0.01, 0.005), min_length=1)
+    """eta, in units of return, per iteration; the last value holds from there on."""
     num_sampled_actions: Annotated[int, Field(ge=2)] = 8
     """N: actions scored for the policy improvement."""
     num_bootstrap_actions: Count = 2
@@ -198,7 +198,7 @@ class TrainConfig(Section):
     """Per iteration; the last value holds from there on."""
     checkpoint_every: Count = 500
     """Updates between two checkpoints."""
-    initial_weights: InitialWeights = InitialWeights.LIVE
+    initial_weights: InitialWeights = InitialWeights.CANDIDATE
     """Where the iterations after 0 start: the version trained last, the live one, or fresh weights."""
     mixture: dict[
         Literal["demonstration", "collection", "evaluation", "relabelled"], Annotated[float, Field(ge=0.0)]

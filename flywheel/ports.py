@@ -138,6 +138,7 @@ class TrainingRequest:
     mixture: Mapping[str, float]
     num_updates: int
     bc_weight: float
+    temperature: float
     learning_rate: float
     seed: int
 

@@ -76,6 +76,7 @@ class Workshop:
             mixture={str(name): weight for name, weight in train.mixture.items()},
             num_updates=train.num_updates,
             bc_weight=weights.get(train.algorithm, train.bc_weight),
+            temperature=train.temperature,
             learning_rate=train.learning_rate,
             initial_weights=train.initial_weights,
             gate=PromotionGate(min_episodes=config.evaluate.episodes_per_task, margin=config.gate.margin),
@@ -109,7 +110,6 @@ class Workshop:
             network=self._network(),
             learner={
                 "critic_weight": train.critic_weight,
-                "temperature": train.temperature,
                 "num_sampled_actions": train.num_sampled_actions,
                 "num_bootstrap_actions": train.num_bootstrap_actions,
                 "target_rate": train.target_rate,

@@ -53,6 +53,7 @@ class Drill:
             mixture={"demonstration": 1.0},
             num_updates=12,
             bc_weight=0.3,
+            temperature=0.1,
             learning_rate=1e-3,
             seed=11,
         )

@@ -32,14 +32,19 @@ def test_the_candidate_is_named_after_its_iteration():
 
 
 @pytest.mark.parametrize(
-    ("number", "num_updates", "bc_weight", "learning_rate"),
-    [(0, 30, 1.0, 1e-3), (1, 10, 0.5, 1e-3), (2, 10, 0.3, 1e-3), (9, 10, 0.3, 1e-3)],
+    ("number", "num_updates", "bc_weight", "temperature", "learning_rate"),
+    [(0, 30, 1.0, 0.02, 1e-3), (1, 10, 0.5, 0.01, 1e-3), (2, 10, 0.3, 0.01, 1e-3), (9, 10, 0.3, 0.01, 1e-3)],
 )
-def test_schedules_hold_their_last_value(number, num_updates, bc_weight, learning_rate):
+def test_schedules_hold_their_last_value(number, num_updates, bc_weight, temperature, learning_rate):
     request, outcome = request_of(
-        after_relabel(number), num_updates=(30, 10), bc_weight=(1.0, 0.5, 0.3), learning_rate=(1e-3,)
+        after_relabel(number),
+        num_updates=(30, 10),
+        bc_weight=(1.0, 0.5, 0.3),
+        temperature=(0.02, 0.01),
+        learning_rate=(1e-3,),
     )
-    assert (request.num_updates, request.bc_weight, request.learning_rate) == (num_updates, bc_weight, learning_rate)
+    assert (request.num_updates, request.learning_rate) == (num_updates, learning_rate)
+    assert (request.bc_weight, request.temperature) == (bc_weight, temperature)
     assert outcome["num_updates"] == num_updates
 
 

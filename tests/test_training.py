@@ -33,6 +33,7 @@ REQUEST = TrainingRequest(
     mixture={"demonstration": 0.5, "collection": 0.5},
     num_updates=12,
     bc_weight=0.3,
+    temperature=0.1,
     learning_rate=1e-3,
     seed=11,
 )
@@ -61,7 +62,7 @@ class Shelf:
             request=request,
             contract=contract,
             network=network,
-            learner=SETTINGS,
+            learner={name: value for name, value in SETTINGS.items() if name != "temperature"},
             episodes=self.episodes,
             labels=self.labels,
             policies=self.policies,

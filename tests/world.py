@@ -45,6 +45,7 @@ def make_plan(**changes: Any) -> Plan:
         "mixture": {"demonstration": 0.5, "collection": 0.5},
         "num_updates": (30, 10),
         "bc_weight": (1.0, 0.5, 0.3),
+        "temperature": (0.02, 0.01),
         "learning_rate": (1e-3,),
         "initial_weights": InitialWeights.CANDIDATE,
         "gate": PromotionGate(min_episodes=4, margin=0.25),

@@ -37,6 +37,7 @@ class Plan:
     mixture: Mapping[str, float]
     num_updates: Sequence[int]
     bc_weight: Sequence[float]
+    temperature: Sequence[float]
     learning_rate: Sequence[float]
     initial_weights: InitialWeights
     gate: PromotionGate

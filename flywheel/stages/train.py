@@ -21,6 +21,7 @@ def train(iteration: Iteration, ports: Ports) -> dict[str, Any]:
         mixture=plan.mixture,
         num_updates=at(plan.num_updates, number),
         bc_weight=at(plan.bc_weight, number),
+        temperature=at(plan.temperature, number),
         learning_rate=at(plan.learning_rate, number),
         seed=plan.seed * 1000 + number,
     )

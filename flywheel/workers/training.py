@@ -110,6 +110,7 @@ class TrainingRun:
         learner = Learner(
             network=lambda: ActorCritic(contract=self._contract, **self._network),
             bc_weight=request.bc_weight,
+            temperature=request.temperature,
             learning_rate=request.learning_rate,
             seed=request.seed,
             rank=self._place.rank,
