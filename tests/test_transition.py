@@ -231,6 +231,18 @@ def test_within_a_group_every_transition_is_as_likely():
     assert counts[10:] == pytest.approx(np.full(20, 1000), abs=130)
 
 
+def test_within_a_group_tasks_count_alike_however_many_transitions_they_have():
+    shape = {"num_decisions": 1, "observations": {"x": np.zeros((2, 2), np.float32)}}
+    episodes = [
+        make_episode(**shape, episode_id=f"{index}", task=task, actions=np.full((1, 1), index / 100, np.float32))
+        for index, task in enumerate(["suite/reach"] + ["suite/push"] * 9)
+    ]
+    transitions = transitions_of(episodes, [make_label(episode) for episode in episodes])
+    batch = transitions.sample(np.random.default_rng(0), batch_size=20_000, mixture={str(episodes[0].source): 1.0})
+    # Standard deviation of a share of 0.5 in 20,000 draws: 0.0035.
+    assert np.mean(batch.actions[:, 0] == 0) == pytest.approx(0.5, abs=0.015)
+
+
 def test_a_group_without_transitions_gives_its_share_to_the_others_in_proportion():
     # Without evaluation's 0.6, 0.1 and 0.3 become 0.25 and 0.75.
     indices = drawn({"demonstration": 0.1, "collection": 0.3, "evaluation": 0.6})

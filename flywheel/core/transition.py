@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -108,22 +109,36 @@ class Transitions:
         return len(self.starts)
 
     def sample(self, rng: np.random.Generator, *, batch_size: int, mixture: Mapping[str, float]) -> TransitionBatch:
-        """Draws with replacement: first a group by its weight in the mixture, then a transition uniformly.
+        """Draws with replacement: a group by its weight in the mixture, one of its tasks, then a transition uniformly.
 
-        Groups without transitions give their share to the others in proportion.
+        Groups without transitions give their share to the others in proportion. Tasks count alike, however long
+        their episodes are.
         """
-        names = [name for name, weight in mixture.items() if weight > 0 and len(self.groups.get(name, ()))]
-        if not names:
+        pools = [
+            (weight / len(tasks), indices)
+            for name, weight in mixture.items()
+            if weight > 0 and (tasks := self._pools.get(name, ()))
+            for indices in tasks
+        ]
+        if not pools:
             raise EpisodeError(f"no transitions to train on: the mixture asks for {', '.join(mixture)}")
-        weights = np.array([mixture[name] for name in names])
-        chosen = rng.choice(len(names), size=batch_size, p=weights / weights.sum())
-        sizes = np.array([len(self.groups[name]) for name in names])
+        weights = np.array([weight for weight, _ in pools])
+        chosen = rng.choice(len(pools), size=batch_size, p=weights / weights.sum())
+        sizes = np.array([len(indices) for _, indices in pools])
         within = (rng.random(batch_size) * sizes[chosen]).astype(np.int64)
         picked = np.empty(batch_size, np.int64)
-        for index, name in enumerate(names):
-            mine = chosen == index
-            picked[mine] = self.groups[name][within[mine]]
+        for number, (_, indices) in enumerate(pools):
+            mine = chosen == number
+            picked[mine] = indices[within[mine]]
         return self.batch(picked)
+
+    @cached_property
+    def _pools(self) -> dict[str, list[Indices]]:
+        """Group -> its transitions, task by task."""
+        return {
+            name: [indices[self.tasks[indices] == task] for task in np.unique(self.tasks[indices])]
+            for name, indices in self.groups.items()
+        }
 
     def batch(self, picked: Indices) -> TransitionBatch:
         """The transitions at the indices [B]."""
