@@ -36,7 +36,6 @@ SIZES: Mapping[str, Any] = {
 
 SETTINGS: Mapping[str, Any] = {
     "critic_weight": 1.0,
-    "temperature": 0.1,
     "num_sampled_actions": 4,
     "num_bootstrap_actions": 2,
     "target_rate": 0.1,
@@ -57,7 +56,7 @@ def make_network(contract: Contract = CONTRACT, *, seed: int = 0, spread: float 
 
 
 def make_learner(contract: Contract = CONTRACT, *, sizes: Mapping[str, Any] | None = None, **changes: Any) -> Learner:
-    settings = {"bc_weight": 0.3, "learning_rate": 1e-3, "seed": 3, **SETTINGS, **changes}
+    settings = {"bc_weight": 0.3, "temperature": 0.1, "learning_rate": 1e-3, "seed": 3, **SETTINGS, **changes}
     return Learner(network=lambda: ActorCritic(contract=contract, **{**SIZES, **(sizes or {})}), **settings)
 
 

@@ -62,7 +62,7 @@ class Shelf:
             request=request,
             contract=contract,
             network=network,
-            learner={name: value for name, value in SETTINGS.items() if name != "temperature"},
+            learner=SETTINGS,
             episodes=self.episodes,
             labels=self.labels,
             policies=self.policies,
