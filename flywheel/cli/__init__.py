@@ -31,7 +31,7 @@ Until = Annotated[
 ]
 Seed = Annotated[int | None, typer.Option(min=0, help="Instead of the config's.")]
 
-DEMO = Path(__file__).parent / "demo.yaml"
+DEMO = Path(__file__).parents[1] / "demo.yaml"
 
 
 @app.callback(invoke_without_command=True)
@@ -100,7 +100,3 @@ def main() -> None:
     except FlywheelError as failure:
         print(f"error: {failure}", file=sys.stderr)
         sys.exit(2)
-
-
-if __name__ == "__main__":
-    main()

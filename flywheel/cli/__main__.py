@@ -1,0 +1,5 @@
+"""`python -m flywheel.cli` is `flywheel`."""
+
+from flywheel.cli import main
+
+main()
