@@ -17,6 +17,7 @@ from flywheel.cluster.collecting import RayCollectors
 from flywheel.cluster.session import RaySession
 from flywheel.cluster.shares import split
 from flywheel.config import Config
+from flywheel.core.environment import EnvironmentPool
 from flywheel.core.episode import EpisodeRequest
 from flywheel.core.rollout import run_episodes
 from flywheel.environments import suites
@@ -115,12 +116,14 @@ def _plain_loops(material: Material, count: int) -> Iterator[list[Connection]]:
 def _loop(connection: Connection, config: Config, store: str) -> None:
     torch.set_num_threads(1)
     actor = load_actor(wiring.policies_of(store).load(POLICY), origin=POLICY)
+    num_environments = config.collect.num_environments
+    environments = EnvironmentPool(make=suites.factory(config.suites), capacity=num_environments)
     while (requests := connection.recv()) is not None:
         episodes = run_episodes(
             requests,
-            environment=suites.factory(config.suites),
+            environments=environments,
             policy=LearnedPolicy(actor=actor, version=POLICY, sampled=BEHAVIOUR.sampled),
-            num_environments=config.collect.num_environments,
+            num_environments=num_environments,
         )
         connection.send(sum(episode.num_decisions for episode in episodes))
 

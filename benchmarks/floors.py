@@ -11,8 +11,9 @@ import torch
 from benchmarks.material import POLICY, Material
 from benchmarks.writing import machine, publish, table
 from flywheel import wiring
+from flywheel.core.environment import Environment, EnvironmentPool, Observation, Transition
 from flywheel.core.episode import Floats
-from flywheel.core.rollout import Environment, Observation, Transition, run_episodes
+from flywheel.core.rollout import run_episodes
 from flywheel.environments import suites
 from flywheel.learning.acting import Actor, LearnedPolicy
 from flywheel.learning.codec import load_actor
@@ -161,13 +162,17 @@ def _rollout(material: Material, actor: Actor, episodes_per_task: int) -> dict[s
     """What `run_episodes` costs besides environments and network."""
     simulation, network = _Clock(), _Clock()
     make = suites.factory(material.config.suites)
+    num_environments = material.config.collect.num_environments
+    environments = EnvironmentPool(
+        make=lambda task: _TimedEnvironment(lambda: make(task), simulation), capacity=num_environments
+    )
     began = process_time()
     episodes = list(
         run_episodes(
             material.requests(1, episodes_per_task=episodes_per_task),
-            environment=lambda task: _TimedEnvironment(lambda: make(task), simulation),
+            environments=environments,
             policy=LearnedPolicy(actor=_TimedActor(actor, network), version=POLICY, sampled=True),
-            num_environments=material.config.collect.num_environments,
+            num_environments=num_environments,
         )
     )
     total_s = process_time() - began

@@ -1,6 +1,7 @@
 """Ports in this process: the same plain classes as on Ray, one after the other. For unit tests and small runs."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 
 from flywheel.core.episode import EpisodeRequest, Floats
 from flywheel.core.errors import EndpointError
@@ -12,17 +13,17 @@ from flywheel.workers.training import TrainingRun
 
 
 class LocalCollectors:
-    """One collector."""
+    """One collector, made when it is first needed."""
 
     def __init__(self, *, collector: Callable[[], Collector]) -> None:
-        self._collector = collector
+        self._make = collector
 
     def collect(
         self, requests: Sequence[EpisodeRequest], behaviour: Behaviour, observer: Observer
     ) -> tuple[list[Part], list[EpisodeSummary]]:
         parts: list[Part] = []
         summaries: list[EpisodeSummary] = []
-        for made in self._collector().collect(requests, behaviour):
+        for made in self._collector.collect(requests, behaviour):
             if isinstance(made, Part):
                 parts.append(made)
             else:
@@ -31,6 +32,10 @@ class LocalCollectors:
                 if made.error is not None:
                     observer.event(f"episode {made.episode_id} failed: {made.error}")
         return parts, summaries
+
+    @cached_property
+    def _collector(self) -> Collector:
+        return self._make()
 
 
 class LocalRelabeler:

@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from flywheel.core.contract import Body, Modality
+from flywheel.core.environment import Environment, Observation, Transition
 from flywheel.core.episode import EpisodeRequest, Floats, Source
-from flywheel.core.rollout import Environment, Observation, Policy, Transition
+from flywheel.core.rollout import Policy
 from flywheel.core.task import Recorded, Task
 from flywheel.ports import EpisodeTable, Policies
 from flywheel.workers.collecting import Collector

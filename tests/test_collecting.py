@@ -8,9 +8,9 @@ from factories import policy_version
 from fakes import MemoryEpisodes, MemoryPolicies
 from networks import CONTRACT, REACH, SIZES, TURN, make_network
 
+from flywheel.core.environment import Transition
 from flywheel.core.episode import EpisodeRequest, Outcome, Source
 from flywheel.core.errors import CheckpointError
-from flywheel.core.rollout import Transition
 from flywheel.core.task import Recorded, Task
 from flywheel.learning import codec
 from flywheel.ports import Behaviour, EpisodeSummary, Part

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from flywheel.config import GoalSuite, NoisyDemonstrations
+from flywheel.core.environment import EnvironmentPool
 from flywheel.core.episode import EpisodeRequest, Outcome, Source
 from flywheel.core.errors import ConfigError
 from flywheel.core.rollout import run_episodes
@@ -21,7 +22,12 @@ def episodes():
         for name in FETCH
         for seed in range(5)
     ]
-    made = run_episodes(requests, environment=factory(suites), policy=demonstrator_of(suites), num_environments=1)
+    made = run_episodes(
+        requests,
+        environments=EnvironmentPool(make=factory(suites), capacity=1),
+        policy=demonstrator_of(suites),
+        num_environments=1,
+    )
     return list(made)
 
 

@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from flywheel.config import MetaworldDemonstrations
+from flywheel.core.environment import EnvironmentPool
 from flywheel.core.episode import Episode, EpisodeRequest, Outcome, Source
 from flywheel.core.errors import ConfigError
 from flywheel.core.rollout import run_episodes
@@ -39,7 +40,9 @@ def episodes() -> list[Episode]:
     return list(
         run_episodes(
             requests,
-            environment=lambda task: MetaworldEnvironment(name=names[task], max_decisions=LIMIT),
+            environments=EnvironmentPool(
+                make=lambda task: MetaworldEnvironment(name=names[task], max_decisions=LIMIT), capacity=1
+            ),
             policy=policy,
             num_environments=1,
         )

@@ -8,8 +8,8 @@ from PIL import Image
 from runs import CONFIG, TASKS, finished_run
 
 from flywheel.config import MetaworldSuite
+from flywheel.core.environment import Transition
 from flywheel.core.episode import Source
-from flywheel.core.rollout import Transition
 from flywheel.environments.suites import make
 from flywheel.report.film import choose, film_strips
 from flywheel.report.filmstrip import FRAME_HEIGHT, NUM_FRAMES, film, moments, strip

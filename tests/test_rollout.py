@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from flywheel.core.contract import Body, Modality
+from flywheel.core.environment import EnvironmentPool, Transition
 from flywheel.core.episode import EpisodeRequest, Outcome, Source
-from flywheel.core.rollout import Transition, failed_episode, run_episodes
+from flywheel.core.rollout import failed_episode, run_episodes
 from flywheel.core.task import Recorded, Task
 
 BODY = Body(modalities={"x": Modality(width=1)}, differences={}, action_size=1, decision_s=0.5)
@@ -83,7 +84,10 @@ def requests(seeds, *, task="walk/right"):
 
 
 def run(asked, world, *, policy=None, num_environments=2):
-    episodes = run_episodes(asked, environment=world, policy=policy or Drift(), num_environments=num_environments)
+    environments = EnvironmentPool(make=world, capacity=num_environments)
+    episodes = run_episodes(
+        asked, environments=environments, policy=policy or Drift(), num_environments=num_environments
+    )
     return {episode.seed: episode for episode in episodes}
 
 
@@ -152,7 +156,8 @@ def test_the_number_of_environments_changes_no_episode(num_environments):
 def test_every_request_makes_one_episode_of_its_task():
     asked = requests(range(5), task="walk/right") + requests(range(5, 9), task="walk/left")
     world = World()
-    episodes = list(run_episodes(asked, environment=world, policy=Drift(), num_environments=3))
+    environments = EnvironmentPool(make=world, capacity=3)
+    episodes = list(run_episodes(asked, environments=environments, policy=Drift(), num_environments=3))
     assert sorted((episode.task, episode.seed) for episode in episodes) == sorted(
         (request.task, request.seed) for request in asked
     )
@@ -218,7 +223,7 @@ def test_a_broken_environment_is_closed_and_replaced():
     world = World(in_step={1: late(fails)})
     episodes = run(requests(range(3)), world, num_environments=1)
     assert len(world.made) == 2
-    assert [walk.closed for walk in world.made] == [1, 1]
+    assert [walk.closed for walk in world.made] == [1, 0]
     assert [episodes[seed].num_decisions for seed in range(3)] == [4, 1, 4]
 
 
@@ -231,28 +236,34 @@ def test_an_environment_that_cannot_even_be_closed_stops_nobody():
     assert [episodes[seed].outcome for seed in range(3)] == [Outcome.SUCCESS, Outcome.ERROR, Outcome.SUCCESS]
 
 
-def test_all_environments_are_closed_at_the_end():
+def test_the_next_episodes_find_the_environments_of_the_last_ones():
     world = World()
-    run(requests(range(5)), world, num_environments=3)
-    assert [walk.closed for walk in world.made] == [1, 1, 1]
+    environments = EnvironmentPool(make=world, capacity=3)
+    for seeds in (range(5), range(5, 8)):
+        assert len(list(run_episodes(requests(seeds), environments=environments, policy=Drift(), num_environments=3)))
+    assert len(world.made) == 3
 
 
-def test_all_environments_are_closed_when_the_caller_stops_early():
+def test_the_pool_has_all_environments_back_when_the_caller_stops_early():
     world = World()
-    episodes = run_episodes(requests(range(5)), environment=world, policy=Drift(), num_environments=3)
+    environments = EnvironmentPool(make=world, capacity=3)
+    episodes = run_episodes(requests(range(5)), environments=environments, policy=Drift(), num_environments=3)
     next(episodes)
     episodes.close()
+    environments.close()
     assert [walk.closed for walk in world.made] == [1, 1, 1]
 
 
-def test_all_environments_are_closed_when_the_policy_fails():
+def test_the_pool_has_all_environments_back_when_the_policy_fails():
     class Broken(Drift):
         def act(self, slots, observations, tasks):
             raise ValueError("no weights")
 
     world = World()
+    environments = EnvironmentPool(make=world, capacity=3)
     with pytest.raises(ValueError, match="no weights"):
-        run(requests(range(5)), world, policy=Broken(), num_environments=3)
+        list(run_episodes(requests(range(5)), environments=environments, policy=Broken(), num_environments=3))
+    environments.close()
     assert [walk.closed for walk in world.made] == [1, 1, 1]
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from flywheel.config import GymSuite, MetaworldSuite, OgbenchSuite, Suite
+from flywheel.core.environment import EnvironmentPool
 from flywheel.core.episode import EpisodeRequest, Source
 from flywheel.core.errors import ConfigError
 from flywheel.core.rollout import run_episodes
@@ -73,7 +74,7 @@ def test_the_demonstrator_plays_every_task_of_a_configuration_the_same_way_twice
     def play(num_environments):
         made = run_episodes(
             requests,
-            environment=suites.factory(BOTH),
+            environments=EnvironmentPool(make=suites.factory(BOTH), capacity=num_environments),
             policy=suites.demonstrator_of(BOTH),
             num_environments=num_environments,
         )

@@ -6,9 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from flywheel.config.section import Count, Section, Share
-from flywheel.core.episode import Source
 from flywheel.core.plan import InitialWeights
-from flywheel.core.transition import RELABELLED
 
 
 class NetworkConfig(Section):
@@ -47,6 +45,13 @@ class Algorithm(StrEnum):
     PAC = "pac"
 
 
+SourceName = Literal["demonstration", "collection", "evaluation", "relabelled"]
+
+
+def _default_mixture() -> dict[SourceName, float]:
+    return {"demonstration": 0.3, "collection": 0.4, "evaluation": 0.3, "relabelled": 0.0}
+
+
 class TrainConfig(Section):
     """The learner and its data."""
 
@@ -81,16 +86,7 @@ class TrainConfig(Section):
     """Updates between two checkpoints."""
     initial_weights: InitialWeights = InitialWeights.CANDIDATE
     """Where the iterations after 0 start: the version trained last, the live one, or fresh weights."""
-    mixture: dict[
-        Literal["demonstration", "collection", "evaluation", "relabelled"], Annotated[float, Field(ge=0.0)]
-    ] = Field(
-        default_factory=lambda: {
-            Source.DEMONSTRATION.value: 0.3,
-            Source.COLLECTION.value: 0.4,
-            Source.EVALUATION.value: 0.3,
-            RELABELLED: 0.0,
-        }
-    )
+    mixture: dict[SourceName, Annotated[float, Field(ge=0.0)]] = Field(default_factory=_default_mixture)
     """Weights of the data's sources in a batch. A source without episodes gives its share to the others."""
     compile: bool = False
     """Compile the update with torch.compile: worth it on a GPU and for long training."""

@@ -1,55 +1,15 @@
 """Running a policy: many environments stepped together, one forward for all of them."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
 
 from flywheel.core.contract import Body
+from flywheel.core.environment import Environment, EnvironmentPool, Observation, Transition
 from flywheel.core.episode import Episode, EpisodeRequest, Floats
 from flywheel.core.errors import EnvironmentFailure, EpisodeError
-from flywheel.core.task import Task
-
-Observation = Mapping[str, Floats]
-"""Modality name -> [D]."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Transition:
-    """What one decision led to."""
-
-    observation: Observation
-    reward: float
-    success: bool | None
-    """After any environment step of the decision; None where the environment does not say."""
-    terminated: bool
-    facts: Mapping[str, Floats]
-    """Name -> [R, F]: after each environment step of the decision."""
-
-
-class Environment(Protocol):
-    """One task's environment. Whatever it raises becomes an episode with an error, and never stops the others."""
-
-    task: Task
-    body: Body
-    max_decisions: int
-    """Decisions before the episode is truncated."""
-
-    def reset(self, seed: int) -> Observation:
-        """The same seed gives the same initial state."""
-        ...
-
-    def initial_state(self) -> str:
-        """Digest of the simulator's state right after reset."""
-        ...
-
-    def step(self, action: Floats) -> Transition:
-        """[A], each in [-1, 1]."""
-        ...
-
-    def close(self) -> None: ...
 
 
 class Policy(Protocol):
@@ -89,23 +49,22 @@ class _Running:
 def run_episodes(
     requests: Sequence[EpisodeRequest],
     *,
-    environment: Callable[[str], Environment],
+    environments: EnvironmentPool,
     policy: Policy,
     num_environments: int,
 ) -> Iterator[Episode]:
     """Makes the requested episodes, `num_environments` at a time, and yields each as it ends.
 
-    `environment` makes an environment for a task; each slot keeps its environments and takes the next request when its
-    episode ends. An episode's draws come from its own seed, so the order of completion changes nothing.
+    A slot takes the next request when its episode ends. An episode's draws come from its own seed, so the order of
+    completion changes nothing. The environments are the pool's again when this ends, however it ends.
     """
     waiting = list(reversed(requests))
-    slots: list[dict[str, Environment]] = [{} for _ in range(min(num_environments, len(requests)))]
     running: dict[int, _Running] = {}
     try:
         while waiting or running:
-            for slot, environments in enumerate(slots):
+            for slot in range(num_environments):
                 while slot not in running and waiting:
-                    episode = _start(waiting.pop(), environments, environment)
+                    episode = _start(waiting.pop(), environments)
                     if episode.error is not None:
                         yield _finish(episode, policy.version, environments)
                         continue
@@ -124,19 +83,14 @@ def run_episodes(
                 _advance(episode, action)
                 if episode.over:
                     del running[slot]
-                    yield _finish(episode, policy.version, slots[slot])
+                    yield _finish(episode, policy.version, environments)
     finally:
-        for environments in slots:
-            for some in environments.values():
-                _close(some)
+        for episode in running.values():
+            environments.give_back(episode.environment)
 
 
-def _start(
-    request: EpisodeRequest, environments: dict[str, Environment], make: Callable[[str], Environment]
-) -> _Running:
-    if request.task not in environments:
-        environments[request.task] = make(request.task)
-    episode = _Running(request=request, environment=environments[request.task])
+def _start(request: EpisodeRequest, environments: EnvironmentPool) -> _Running:
+    episode = _Running(request=request, environment=environments.take(request.task))
     try:
         episode.observations.append(_observed(episode.environment.reset(request.seed), episode.environment.body))
         episode.initial_state = episode.environment.initial_state()
@@ -190,19 +144,15 @@ def _copied(kind: str, values: Mapping[str, Floats], shapes: Mapping[str, tuple[
     return copied
 
 
-def _close(environment: Environment) -> None:
-    """Its episodes are made: whatever goes wrong now changes none of them."""
-    with suppress(Exception):
-        environment.close()
-
-
 def _reason(failure: Exception) -> str:
     return f"{type(failure).__name__}: {failure}"
 
 
-def _finish(running: _Running, version: str, environments: dict[str, Environment]) -> Episode:
-    if running.error is not None:
-        _close(environments.pop(running.request.task))
+def _finish(running: _Running, version: str, environments: EnvironmentPool) -> Episode:
+    if running.error is None:
+        environments.give_back(running.environment)
+    else:
+        environments.discard(running.environment)
     try:
         return _episode(running, version)
     except EpisodeError as failure:

@@ -8,8 +8,8 @@ from typing import Protocol
 import numpy as np
 
 from flywheel.config import MetaworldDemonstrations, NoisyDemonstrations
+from flywheel.core.environment import Observation
 from flywheel.core.episode import EpisodeRequest, Floats
-from flywheel.core.rollout import Observation
 
 VERSION = "demonstrator"
 

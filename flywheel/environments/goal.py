@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from flywheel.config import GoalSuite
 from flywheel.core.contract import Body, Modality
+from flywheel.core.environment import Observation, Transition
 from flywheel.core.episode import Floats
 from flywheel.core.errors import ConfigError
-from flywheel.core.rollout import Observation, Transition
 from flywheel.core.task import Recorded, Task, Within
 from flywheel.environments.gym import ActionMap, Film, action_size, digest_of, family, open_simulation, step_seconds
 from flywheel.environments.simulator import Frame, View
@@ -90,7 +90,7 @@ def kind_of(name: str) -> str:
 
 
 class GoalEnvironment:
-    """One goal environment behind `core.rollout.Environment`. Facts: both goals, [R, G]."""
+    """One goal environment behind `core.environment.Environment`. Facts: both goals, [R, G]."""
 
     def __init__(self, *, name: str, max_decisions: int, action_repeat: int = 1, render: bool = False) -> None:
         """ConfigError: unknown id, or not a goal environment."""

@@ -11,9 +11,9 @@ from gymnasium import spaces
 
 from flywheel.config import GymSuite
 from flywheel.core.contract import Body, Modality
+from flywheel.core.environment import Observation, Transition
 from flywheel.core.episode import Floats
 from flywheel.core.errors import ConfigError, EnvironmentFailure
-from flywheel.core.rollout import Observation, Transition
 from flywheel.core.task import Recorded, Task
 from flywheel.environments.simulator import Camera, Frame, View
 
@@ -145,7 +145,7 @@ def action_size_of(name: str) -> int:
 
 
 class GymEnvironment:
-    """One Gymnasium id behind `core.rollout.Environment`."""
+    """One Gymnasium id behind `core.environment.Environment`."""
 
     def __init__(
         self,

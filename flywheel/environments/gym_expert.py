@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from flywheel.core.environment import Observation
 from flywheel.core.episode import Floats
-from flywheel.core.rollout import Observation
 from flywheel.environments.demonstrator import Expert
 
 

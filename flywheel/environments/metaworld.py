@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from flywheel.config import MetaworldSuite
 from flywheel.core.contract import Body, Modality
+from flywheel.core.environment import Observation, Transition
 from flywheel.core.episode import Floats
 from flywheel.core.errors import ConfigError
-from flywheel.core.rollout import Observation, Transition
 from flywheel.core.task import Recorded, Task, Within
 from flywheel.environments.simulator import Camera, Frame, View, digest, refuse_unstable
 
@@ -116,7 +116,7 @@ def action_size_of(name: str) -> int:
 
 
 class MetaworldEnvironment:
-    """One Meta-World task behind `core.rollout.Environment`."""
+    """One Meta-World task behind `core.environment.Environment`."""
 
     def __init__(self, *, name: str, max_decisions: int, action_repeat: int = 2, render: bool = False) -> None:
         """`render`: whether `frame` will be asked for. ConfigError: no such task."""

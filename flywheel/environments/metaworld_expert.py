@@ -5,8 +5,8 @@ import warnings
 import numpy as np
 from metaworld.policies import ENV_POLICY_MAP
 
+from flywheel.core.environment import Observation
 from flywheel.core.episode import Floats
-from flywheel.core.rollout import Observation
 from flywheel.environments.metaworld import LAYOUT
 
 

@@ -13,9 +13,9 @@ from ogbench.manipspace.envs.scene_env import SceneEnv
 
 from flywheel.config import OgbenchSuite
 from flywheel.core.contract import Body, Modality
+from flywheel.core.environment import Observation, Transition
 from flywheel.core.episode import Floats
 from flywheel.core.errors import ConfigError
-from flywheel.core.rollout import Observation, Transition
 from flywheel.core.task import Recorded, Task, Within
 from flywheel.environments.simulator import FRAME_PIXELS, Camera, Frame, View, digest, refuse_unstable
 
@@ -74,7 +74,7 @@ def action_size_of(name: str) -> int:
 
 
 class OgbenchEnvironment:
-    """One OGBench task behind `core.rollout.Environment`. Facts, cubes only: target_block and target, [R, 3] m."""
+    """One OGBench task behind `core.environment.Environment`. Facts, cubes only: target_block and target, [R, 3] m."""
 
     def __init__(self, *, name: str, max_decisions: int, action_repeat: int = 1, render: bool = False) -> None:
         """ConfigError: no such task."""

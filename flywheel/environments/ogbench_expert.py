@@ -9,8 +9,8 @@ from ogbench.manipspace.oracles.markov.cube_markov import CubeMarkovOracle
 from ogbench.manipspace.oracles.markov.drawer_markov import DrawerMarkovOracle
 from ogbench.manipspace.oracles.markov.window_markov import WindowMarkovOracle
 
+from flywheel.core.environment import Observation
 from flywheel.core.episode import Floats
-from flywheel.core.rollout import Observation
 from flywheel.environments.ogbench import TARGETS
 
 _AFTERWARDS = np.array([0.425, 0.0, 0.3])

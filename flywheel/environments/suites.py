@@ -9,8 +9,8 @@ from typing import Any, Protocol, cast
 
 from flywheel.config import Suite
 from flywheel.core.contract import Body
+from flywheel.core.environment import Environment
 from flywheel.core.errors import ConfigError
-from flywheel.core.rollout import Environment
 from flywheel.core.task import Task
 from flywheel.environments.demonstrator import Demonstrated, Demonstrator, Expert, RandomExpert
 from flywheel.environments.simulator import Frame

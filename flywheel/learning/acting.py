@@ -6,8 +6,8 @@ import numpy as np
 import torch
 
 from flywheel.core.contract import Contract, modality_names
+from flywheel.core.environment import Observation
 from flywheel.core.episode import EpisodeRequest, Floats
-from flywheel.core.rollout import Observation
 from flywheel.learning.actor_critic import ActorCritic
 from flywheel.learning.losses import bins_at
 

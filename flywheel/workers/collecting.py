@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from time import perf_counter
 
+from flywheel.core.environment import Environment, EnvironmentPool
 from flywheel.core.episode import Episode, EpisodeRequest
-from flywheel.core.rollout import Environment, Policy, run_episodes
+from flywheel.core.rollout import Policy, run_episodes
 from flywheel.learning.acting import LearnedPolicy
 from flywheel.learning.codec import load_actor
 from flywheel.ports import Behaviour, EpisodeSummary, EpisodeTable, Part, Policies
@@ -25,7 +26,8 @@ class Collector:
         episodes: EpisodeTable,
         num_environments: int,
     ) -> None:
-        self._environment, self._demonstrator = environment, demonstrator
+        self._environments = EnvironmentPool(make=environment, capacity=num_environments)
+        self._demonstrator = demonstrator
         self._policies, self._episodes = policies, episodes
         self._num_environments = num_environments
 
@@ -38,7 +40,7 @@ class Collector:
         unwritten: list[Episode] = []
         began = perf_counter()
         for episode in run_episodes(
-            requests, environment=self._environment, policy=policy, num_environments=self._num_environments
+            requests, environments=self._environments, policy=policy, num_environments=self._num_environments
         ):
             unwritten.append(episode)
             yield summary(episode)
