@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import typer
 
+from flywheel.cli import exchange
+
 app = typer.Typer(no_args_is_help=True)
 
 
 @app.callback()
 def data() -> None:
     """Look after the episodes and everything else that a store holds."""
+
+
+exchange.add(app)
