@@ -24,6 +24,8 @@ OURS = "flywheel"
 SUCCESS_KEYS = ("success", "is_success", "succeed")
 """In an episode's infos; the first that is there counts."""
 DATA_FORMATS = {"minari": "hdf5", "minari-arrow": "arrow"}
+ALIKE = "minari-arrow"
+"""In it the infos of all episodes have the same names, and Minari cannot read those that are plain numbers."""
 FOREIGN_FAILURES = (ValueError, KeyError, AssertionError, OSError, TypeError)
 """What Minari raises on a damaged dataset."""
 
@@ -36,7 +38,7 @@ def write(folder: Path, episodes: Iterable[Episode], dataset: Dataset) -> None:
         if storage is None:
             storage = _created(folder / "data", batch[0], dataset)
         first = storage.total_episodes
-        storage.update_episodes([_buffer(episode) for episode in batch])
+        storage.update_episodes([_buffer(episode, dataset.file_format) for episode in batch])
         storage.update_episode_metadata(
             [{OURS: json.dumps(_ours(episode))} for episode in batch], range(first, first + len(batch))
         )
@@ -81,11 +83,13 @@ def _created(folder: Path, first: Episode, dataset: Dataset) -> MinariStorage:
     return storage
 
 
-def _buffer(episode: Episode) -> EpisodeBuffer:
+def _buffer(episode: Episode, file_format: str) -> EpisodeBuffer:
     length = episode.num_decisions
     last = np.arange(length) == length - 1
     infos: dict[str, Any] = {f"facts.{name}": _after_reset(values) for name, values in episode.facts.items()}
-    if episode.scored:
+    if file_format == ALIKE:
+        infos["success"] = _after_reset(episode.successes[:, None])
+    elif episode.scored:
         infos["success"] = _after_reset(episode.successes)
     return EpisodeBuffer(
         seed=episode.seed if episode.seed >= 0 else None,
@@ -109,6 +113,7 @@ def _ours(episode: Episode) -> dict[str, Any]:
         "behaviour_policy": episode.behaviour_policy,
         "initial_state": episode.initial_state,
         "decision_s": episode.decision_s,
+        "scored": episode.scored,
         "facts": list(episode.facts),
     }
 
@@ -129,14 +134,14 @@ def _read_dataset(folder: Path) -> Iterator[Found]:
 def _found(episode: Any, metadata: Mapping[str, Any], scale: "_ActionScale", *, origin: str) -> Found:
     ours = json.loads(metadata[OURS]) if OURS in metadata else {}
     infos, length = episode.infos or {}, len(episode.rewards)
-    success_key = next((key for key in SUCCESS_KEYS if key in infos), None)
+    success_key = next((key for key in SUCCESS_KEYS if key in infos and ours.get("scored", True)), None)
     seed = metadata.get("seed")
     return Found(
         origin=origin,
         observations=dict(_flat(episode.observations)),
         actions=scale(np.asarray(episode.actions)),
         rewards=np.asarray(episode.rewards),
-        successes=None if success_key is None else np.asarray(infos[success_key])[-length:],
+        successes=None if success_key is None else np.asarray(infos[success_key]).reshape(-1)[-length:],
         terminated=bool(episode.terminations[-1]) if length else False,
         facts={name: np.asarray(infos[f"facts.{name}"])[-length:] for name in ours.get("facts", ())},
         task=ours.get("task"),

@@ -22,7 +22,7 @@ def query(objects: Objects, text: str) -> pa.RecordBatchReader:
     builder = QueryBuilder()
     there = [name for name in TABLES if _registered(builder, objects, name)]
     if not there:
-        raise ConfigError(f"{objects.url('')}: holds neither episodes nor labels yet")
+        raise ConfigError(f"{objects.url(layout.EPISODES)}: nothing is there yet: no episodes and no labels")
     try:
         return pa.RecordBatchReader.from_stream(builder.execute(text))
     except DeltaError as failure:
