@@ -1,5 +1,6 @@
 import csv
 import json
+import subprocess
 import sys
 from io import StringIO
 
@@ -14,6 +15,15 @@ from flywheel.store.objects import LocalFolder
 
 CONTINUOUS = TASKS[0]
 BODY = {"mountaincarcontinuous_observation": random_episode().observations["tool"][:, :2]}
+
+LOADED = """
+import sys
+from flywheel.cli import main
+try:
+    main()
+finally:
+    print({"ray", "torch"} & {name.partition(".")[0] for name in sys.modules})
+"""
 
 
 @pytest.fixture
@@ -96,6 +106,19 @@ def test_answers_are_a_table(flywheel, store):
     lines = [line.split() for line in out.splitlines() if line.strip()]
     assert lines[0] == ["seed", "task", "error"]
     assert lines[2:] == [[str(seed), CONTINUOUS] for seed in range(3)]
+
+
+def test_a_wide_table_is_not_cut_where_it_is_piped(flywheel, store):
+    columns = ", ".join(f"episode_id AS id{number}" for number in range(8))
+    code, out, _ = flywheel("sql", f"SELECT {columns} FROM episodes", "--store", store)
+    assert code == 0
+    assert out.count(random_episode(0).episode_id) == 8
+
+
+def test_asking_loads_neither_ray_nor_torch(store):
+    arguments = ["data", "sql", "SELECT 1 AS one", "--store", str(store), "--csv"]
+    ended = subprocess.run([sys.executable, "-c", LOADED, *arguments], capture_output=True, text=True, check=False)
+    assert ended.stdout.splitlines() == ["one", "1", "set()"]
 
 
 def test_a_long_table_ends_where_it_is_told_to(flywheel, store):

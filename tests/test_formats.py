@@ -3,7 +3,7 @@ import sys
 import pytest
 
 from flywheel.core.errors import ConfigError
-from flywheel.exchange.formats import FORMATS, module_of
+from flywheel.exchange.formats import FORMATS, folder_of, module_of
 
 
 def test_every_format_reads_and_writes():
@@ -22,3 +22,16 @@ def test_a_package_that_is_missing_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "flywheel.exchange.minari", None)
     with pytest.raises(ConfigError, match=r"--format minari: needs the package .*: pip install 'flywheel\[minari\]'"):
         module_of("minari")
+
+
+@pytest.mark.parametrize(
+    ("task", "name"),
+    [
+        ("metaworld/reach-v3", "metaworld/reach-v3"),
+        ("ogbench/cube-single", "ogbench/cube-single-v0"),
+        ("a/b-vx", "a/b-vx-v0"),
+    ],
+)
+def test_minari_names_a_dataset_as_the_task_with_a_version(task, name):
+    assert folder_of(task, "minari") == folder_of(task, "minari-arrow") == name
+    assert folder_of(task, "lerobot") == task

@@ -23,6 +23,7 @@ Format = Annotated[str, typer.Option("--format", help="parquet, arrow, minari, m
 AsJson = Annotated[bool, typer.Option("--json", help="Print plain JSON.")]
 
 CELL_WIDTH = 60
+PIPED_WIDTH = 10_000
 
 
 def add(app: typer.Typer) -> None:
@@ -127,11 +128,15 @@ def _columns(batch: Any) -> list[list[Any]]:
 
 
 def _print_table(names: list[str], rows: list[tuple[Any, ...]], limit: int) -> None:
-    table = Table(*names, box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in names:
+        table.add_column(name, no_wrap=True)
     for row in rows[:limit]:
         texts = [_cell(value) for value in row]
         table.add_row(*(text if len(text) <= CELL_WIDTH else f"{text[: CELL_WIDTH - 3]}..." for text in texts))
-    Console(soft_wrap=True, highlight=False, markup=False).print(table)
+    # What is piped is not cut to the width of a terminal that is not there.
+    width = None if sys.stdout.isatty() else PIPED_WIDTH
+    Console(width=width, highlight=False, markup=False).print(table)
     if len(rows) > limit:
         print(f"the first {limit} rows; --limit, --json or --csv show more")
 

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from flywheel.core.episode import Episode, Outcome, Source
 from flywheel.core.errors import ConfigError
-from flywheel.exchange.formats import ONE_FOR_ALL, Dataset, module_of
+from flywheel.exchange.formats import ONE_FOR_ALL, Dataset, folder_of, module_of
 from flywheel.ports import EpisodeSummary, EpisodeTable
 
 
@@ -105,4 +105,7 @@ def _datasets(kept: list[EpisodeSummary], file_format: str, root: Path) -> list[
     if file_format in ONE_FOR_ALL:
         return [(root, "", [episode.episode_id for episode in kept])]
     tasks = sorted({episode.task for episode in kept})
-    return [(root / task, task, [episode.episode_id for episode in kept if episode.task == task]) for task in tasks]
+    return [
+        (root / folder_of(task, file_format), task, [some.episode_id for some in kept if some.task == task])
+        for task in tasks
+    ]

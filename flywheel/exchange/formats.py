@@ -39,6 +39,16 @@ class FormatModule(Protocol):
         ...
 
 
+def folder_of(task: str, file_format: str) -> str:
+    """Of a task's dataset, relative to where all of them are: where Minari looks for a dataset of that name."""
+    return versioned(task) if MODULES.get(file_format, file_format) == "minari" else task
+
+
+def versioned(task: str) -> str:
+    """Minari's name of a task's dataset: it ends in a version."""
+    return task if task.rpartition("-v")[2].isdigit() else f"{task}-v0"
+
+
 def module_of(file_format: str) -> FormatModule:
     """ConfigError: no such format, or a package that it needs is missing."""
     if file_format not in FORMATS:

@@ -15,7 +15,7 @@ from minari.dataset.minari_storage import METADATA_FILE_NAME, MinariStorage
 
 from flywheel.core.episode import Episode
 from flywheel.core.errors import ConfigError
-from flywheel.exchange.formats import Dataset
+from flywheel.exchange.formats import Dataset, versioned
 from flywheel.exchange.found import Array, Found
 
 EPISODES_AT_ONCE = 64
@@ -53,12 +53,6 @@ def read(path: Path) -> Iterator[Found]:
         yield from _read_dataset(folder)
 
 
-def dataset_id(task: str) -> str:
-    """Minari's name of a task's dataset: it ends in a version."""
-    _, _, version = task.rpartition("-v")
-    return task if version.isdigit() else f"{task}-v0"
-
-
 def _created(folder: Path, first: Episode, dataset: Dataset) -> MinariStorage:
     folder.mkdir()
     storage = MinariStorage.new(
@@ -75,7 +69,7 @@ def _created(folder: Path, first: Episode, dataset: Dataset) -> MinariStorage:
     )
     storage.update_metadata(
         {
-            "dataset_id": dataset_id(dataset.task),
+            "dataset_id": versioned(dataset.task),
             "minari_version": __version__,
             "description": dataset.instruction,
         }
