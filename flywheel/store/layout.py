@@ -5,7 +5,7 @@ records/<key>.json                              immutable records
 episodes/, labels/                              Delta tables
 policies/<policy id>/                           files of a policy version, manifest.json last
 checkpoints/<policy id>/<update>/               files to go on training from, manifest.json last
-probes/<name>                                   there for a moment while a run starts
+probe-<name>                                    there for a moment while a run starts
 """
 
 IDENTITY = "flywheel.json"
@@ -42,4 +42,4 @@ def checkpoint(policy_id: str, update: int) -> str:
 
 def probe(name: str) -> str:
     """What a start-up check writes and takes away."""
-    return f"probes/{name}"
+    return f"probe-{name}"
