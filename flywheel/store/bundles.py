@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
 
-from flywheel.core.errors import CheckpointError, NotFoundError, StoreError
+from flywheel.core.errors import CheckpointError, NotFoundError, StoreError, StoreUnavailableError
 from flywheel.store import layout
 from flywheel.store.objects import Objects
 from flywheel.store.sealed import put_sealed, seal, unseal
@@ -42,6 +42,8 @@ def facts(objects: Objects, folder: str) -> dict[str, Any] | None:
         return unseal(objects.get(key), name=key)
     except NotFoundError:
         return None
+    except StoreUnavailableError:
+        raise
     except StoreError as failure:
         raise CheckpointError(str(failure)) from failure
 
