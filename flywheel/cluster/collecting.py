@@ -34,7 +34,8 @@ class _Collector:
     def collect(
         self, requests: Sequence[EpisodeRequest], behaviour: Behaviour
     ) -> Iterator[EpisodeSummary | Part | Notice]:
-        yield from self._collector.collect(requests, behaviour)
+        for made in self._collector.collect(requests, behaviour):
+            yield made  # Not `yield from`: Ray sends values into the generator, which must not reach what it yields from.
 
 
 @dataclass
