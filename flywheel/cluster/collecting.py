@@ -34,8 +34,8 @@ class _Collector:
     def collect(
         self, requests: Sequence[EpisodeRequest], behaviour: Behaviour
     ) -> Iterator[EpisodeSummary | Part | Notice]:
-        for made in self._collector.collect(requests, behaviour):
-            yield made  # Not `yield from`: Ray sends values into the generator, which must not reach what it yields from.
+        # A generator of its own: Ray sends values into this one, which must not reach what the collector yields from.
+        yield from (made for made in self._collector.collect(requests, behaviour))
 
 
 @dataclass
