@@ -106,7 +106,7 @@ def test_a_missing_policy_is_told_as_what_it_is_and_collecting_goes_on(rig: Rig)
 
 
 class SlowWriter(DirectWriter):
-    """Has each part for several times as long as a hanging collector is waited for."""
+    """Keeps each part back for longer than a hanging collector is waited for."""
 
     num_waiting, _num_waits = 0, 0
 
@@ -120,7 +120,7 @@ class SlowWriter(DirectWriter):
     def wait(self) -> list[Part | Notice]:
         sleep(0.5)
         self._num_waits += 1
-        if self._num_waits < 6:
+        if self._num_waits < 10:
             return [Notice(message="the store is away")] if self._num_waits == 1 else [Notice()]
         self.num_waiting = 0
         return super().poll()
@@ -133,7 +133,7 @@ def test_a_collector_that_waits_for_the_store_is_not_taken_for_hanging(ray_sessi
         writer=SlowWriter(episodes), policies=ObjectPolicies(objects=objects), folder=tmp_path, num_environments=2
     )
     collectors = RayCollectors(
-        collector=make, episodes=episodes, num_collectors=1, num_environments=2, episode_timeout_s=1.5
+        collector=make, episodes=episodes, num_collectors=1, num_environments=2, episode_timeout_s=4.0
     )
     decide_fates(tmp_path, {})
     listener = Listener()
