@@ -4,7 +4,7 @@ import pytest
 from fakes import MemoryCheckpoints
 
 from flywheel.store.checkpoints import ObjectCheckpoints
-from flywheel.store.objects import LocalFolder
+from flywheel.store.folder import LocalFolder
 
 IDENTITY = {"seed": 7, "versions": (3, 4), "mixture": {"demonstration": 0.5}}
 

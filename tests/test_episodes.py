@@ -22,7 +22,7 @@ from flywheel.core.episode import Outcome, Source
 from flywheel.core.errors import NotFoundError, StoreError
 from flywheel.ports import Part
 from flywheel.store.episodes import SCHEMA, DeltaEpisodes
-from flywheel.store.objects import LocalFolder
+from flywheel.store.folder import LocalFolder
 
 
 @pytest.fixture(params=["memory", "delta"])
@@ -325,7 +325,7 @@ WRITER = """
 import sys
 from factories import random_episode
 from flywheel.store.episodes import DeltaEpisodes
-from flywheel.store.objects import LocalFolder
+from flywheel.store.folder import LocalFolder
 table = DeltaEpisodes(objects=LocalFolder(root=sys.argv[1]))
 for number in range(100_000):
     parts = [table.write([random_episode(2 * number + half)]) for half in range(2)]

@@ -4,8 +4,8 @@ from threading import Barrier
 import pytest
 
 from flywheel.core.errors import ForeignStoreError, StoreError
+from flywheel.store.folder import LocalFolder
 from flywheel.store.identity import claim, configuration
-from flywheel.store.objects import LocalFolder
 
 CONFIG = {
     "name": "one",

@@ -7,8 +7,8 @@ from factories import content, random_episode, random_label
 from fakes import MemoryLabels
 
 from flywheel.core.errors import NotFoundError, StoreError
+from flywheel.store.folder import LocalFolder
 from flywheel.store.labels import DeltaLabels
-from flywheel.store.objects import LocalFolder
 
 EPISODE = random_episode(0)
 

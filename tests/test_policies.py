@@ -5,7 +5,7 @@ from factories import policy_version
 from fakes import MemoryPolicies
 
 from flywheel.core.errors import CheckpointError, RecordExistsError
-from flywheel.store.objects import LocalFolder
+from flywheel.store.folder import LocalFolder
 from flywheel.store.policies import ObjectPolicies
 
 FILES = {"weights.safetensors": bytes(range(256)), "contract.json": b"{}", "empty": b""}

@@ -5,7 +5,7 @@ import pytest
 from fakes import MemoryRecords
 
 from flywheel.core.errors import RecordExistsError, StoreError
-from flywheel.store.objects import LocalFolder
+from flywheel.store.folder import LocalFolder
 from flywheel.store.records import JsonRecords
 
 RECORD = {"stage": "train", "digest": "abc", "rates": {"é": 0.1}, "none": None, "list": [1, True]}
