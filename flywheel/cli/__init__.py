@@ -23,6 +23,7 @@ app = typer.Typer(
 )
 app.add_typer(data.app, name="data")
 app.add_typer(lineage.app, name="lineage")
+app.command()(lineage.recall)
 
 ConfigFile = Annotated[Path, typer.Argument(help="A YAML file; see deploy/examples.", metavar="CONFIG")]
 Store = Annotated[str | None, typer.Option(help="Where everything is kept. Default: runs/<name of the config>.")]

@@ -7,6 +7,7 @@ import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from flywheel.config.learner import Algorithm, NetworkConfig, TrainConfig
+from flywheel.config.retention import RetentionConfig, RetentionRule
 from flywheel.config.section import Count, Name, Section, Share
 from flywheel.config.suites import (
     GoalSuite,
@@ -33,6 +34,8 @@ __all__ = [
     "NoisyDemonstrations",
     "OgbenchSuite",
     "ResourcesConfig",
+    "RetentionConfig",
+    "RetentionRule",
     "Suite",
     "TrainConfig",
     "load",
@@ -99,6 +102,7 @@ class Config(Section):
     evaluate: EvaluateConfig = EvaluateConfig()
     gate: GateConfig = GateConfig()
     resources: ResourcesConfig = ResourcesConfig()
+    retention: RetentionConfig = RetentionConfig()
 
     @model_validator(mode="after")
     def _check(self) -> Self:
