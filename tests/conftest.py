@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 from ray_session import ray_session  # noqa: F401 - a fixture for all tests
+from stored import finished_folder, folder, store  # noqa: F401 - fixtures for all tests
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 

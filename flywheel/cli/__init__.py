@@ -23,7 +23,6 @@ app = typer.Typer(
 )
 app.add_typer(data.app, name="data")
 app.add_typer(lineage.app, name="lineage")
-app.command()(lineage.recall)
 
 ConfigFile = Annotated[Path, typer.Argument(help="A YAML file; see deploy/examples.", metavar="CONFIG")]
 Store = Annotated[str | None, typer.Option(help="Where everything is kept. Default: runs/<name of the config>.")]
@@ -71,6 +70,9 @@ def check_config(config: ConfigFile) -> None:
     checked = _load(config)
     num_tasks = sum(len(suite.tasks) for suite in checked.suites)
     print(f"{config}: {checked.name}, {num_tasks} tasks, {checked.train.algorithm}: all settings are valid")
+
+
+app.command()(lineage.recall)
 
 
 def _load(path: Path) -> configuration.Config:

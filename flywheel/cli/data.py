@@ -149,9 +149,8 @@ def gc(
         print_rows("objects that go", ("object", "written", "size"), rows)
         kept = [(table, ", ".join(map(str, sorted(versions)))) for table, versions in plan.kept.versions.items()]
         print_rows("versions that stay readable", ("table", "versions"), kept)
-        say(
-            f"{len(rows)} objects, {bytes_in_words(plan.num_bytes)}; kept for {', '.join(plan.kept.policies) or 'no policy version'}"
-        )
+        say(f"{len(rows)} objects, {bytes_in_words(plan.num_bytes)}")
+        say(f"kept for {', '.join(plan.kept.policies) or 'no policy version'}")
         _say_what_was_done(nothing=not rows, record=", ".join(records) or None)
 
 

@@ -81,7 +81,7 @@ class Table:
             write_page_checksum=True,
         )
         data = buffer.getvalue().to_pybytes()
-        path = f"part-{sha256(data).hexdigest()}.parquet"
+        path = _name(data)
         self._objects.put(layout.part(self._name, path), data)
         return Part(path=path, num_bytes=len(data), num_rows=rows.num_rows)
 
@@ -167,6 +167,15 @@ class Table:
             )
             for row in sorted(found, key=lambda row: str(row["path"]))
         ]
+
+    def check(self, file: DataFile) -> None:
+        """StoreError: the bytes of a file are not those that its name promises."""
+        try:
+            data = self._objects.get(file.key)
+        except NotFoundError as failure:
+            raise StoreError(f"{file.key}: missing: the table {self._name} needs it") from failure
+        if _name(data) != file.path:
+            raise StoreError(f"{file.key}: damaged: its sha256 is not the one in its name")
 
     def rows(self, key: str, *, columns: Sequence[str]) -> pa.Table:
         """All rows of a file. StoreError names it where it is missing or damaged."""
@@ -260,6 +269,10 @@ class Table:
 
     def _delta(self, version: int | None) -> DeltaTable:
         return DeltaTable(self._objects.url(self._name), version=version, storage_options=dict(self._objects.options))
+
+
+def _name(data: bytes) -> str:
+    return f"part-{sha256(data).hexdigest()}.parquet"
 
 
 def _removal(path: str, changes_data: bool) -> RemoveAction:

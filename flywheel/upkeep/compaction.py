@@ -89,6 +89,8 @@ def _grouped(files: Sequence[DataFile], target_bytes: int) -> list[tuple[DataFil
 
 
 def _joined(table: Table, batch: Batch) -> Part:
+    for file in batch.files:
+        table.check(file)  # Else damaged rows would be written anew under a digest that fits them.
     rows = pa.concat_tables([table.rows(file.key, columns=table.columns) for file in batch.files])
     part = table.write(rows.sort_by([(column, "ascending") for column in ORDER if column in table.columns]))
     if part.num_rows != batch.num_rows:

@@ -2,9 +2,8 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from hashlib import sha256
 
-from flywheel.core.errors import NotFoundError, StoreError
+from flywheel.core.errors import StoreError
 from flywheel.store import layout
 from flywheel.store.keys import ObjectEntry
 from flywheel.store.tables import DataFile, Table
@@ -69,17 +68,6 @@ def check_sizes(found: TableFiles, stored: Mapping[str, ObjectEntry]) -> Iterato
             yield damage(area, key, f"has {stored[key].num_bytes} bytes, the table says {file.num_bytes}")
     for key in sorted(stored.keys() - found.files.keys()):
         yield leftover(area, key, "no version that counts holds it: never committed, or replaced")
-
-
-def check_digest(store: Store, file: DataFile) -> None:
-    """StoreError: the bytes are not those that the file's name promises."""
-    expected = file.path.removeprefix("part-").removesuffix(PART)
-    try:
-        data = store.objects.get(file.key)
-    except NotFoundError as failure:
-        raise StoreError(f"{file.key}: missing") from failure
-    if sha256(data).hexdigest() != expected:
-        raise StoreError(f"{file.key}: damaged: its sha256 is not the one in its name")
 
 
 def _holders(found: TableFiles, key: str) -> str:

@@ -9,6 +9,7 @@ from flywheel.store import layout
 from flywheel.store.whole import Store
 from flywheel.upkeep.finding import Kind
 from flywheel.upkeep.ledger import VERSIONS, Ledger, read_ledger
+from flywheel.upkeep.transactions import due_transactions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +49,9 @@ def kept(store: Store, *, rollback_versions: int) -> Kept:
     for outcome in last.outcomes.values():
         for product, name in VERSIONS.items():
             versions[name] |= {outcome[product]} if product in outcome else set()
+    for name, transaction in due_transactions(ledger):
+        # Committed by a stage that died before its record: it goes on with exactly that version.
+        versions[name] |= set(store.tables[name].commits([transaction]).values())
     return Kept(
         policies=tuple(policies),
         in_training=f"policy-{(last if last.remaining() else last.following()).number:04d}",

@@ -9,7 +9,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from flywheel.config.retention import RetentionRule
-from flywheel.core.errors import StoreError
 from flywheel.ports import EpisodeSummary, Part
 from flywheel.store import layout
 from flywheel.store.tables import DataFile, Table
@@ -108,9 +107,8 @@ def without_rows(
 
 
 def _kept(table: Table, file: DataFile, gone: pa.Array) -> tuple[pa.Table, pa.Table]:
+    table.check(file)  # Else damaged rows would be written anew under a digest that fits them.
     rows = table.rows(file.key, columns=table.columns)
-    if rows.num_rows != file.num_rows:
-        raise StoreError(f"{file.key}: damaged: {rows.num_rows} rows, the table says {file.num_rows}")
     return rows, rows.filter(pc.invert(pc.is_in(rows["episode_id"], value_set=gone)))
 
 

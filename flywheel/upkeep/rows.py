@@ -7,7 +7,7 @@ from flywheel.core.errors import StoreError
 from flywheel.store import layout
 from flywheel.store.tables import DataFile
 from flywheel.store.whole import Store
-from flywheel.upkeep.files import TableFiles, check_digest
+from flywheel.upkeep.files import TableFiles
 from flywheel.upkeep.finding import Area, Finding, Progress, damage
 
 LabelledLengths = Sequence[tuple[str, str, int]]
@@ -44,7 +44,7 @@ def read_rows(store: Store, tables: Mapping[str, TableFiles], skip: frozenset[st
         files = [file for key, file in sorted(tables[table].files.items()) if key not in skip]
         for done, file in enumerate(files, start=1):
             try:
-                check_digest(store, file)
+                store.tables[table].check(file)
                 read(file)
             except StoreError as failure:
                 rows.findings.append(damage(Area(table), file.key, failure))

@@ -5,6 +5,7 @@ from typing import Any
 
 from flywheel.core.errors import StoreError
 from flywheel.core.iteration import Iteration, Stage
+from flywheel.loop import final_key
 from flywheel.store import layout
 from flywheel.store.whole import Store
 from flywheel.upkeep.finding import Area, Finding, damage, leftover
@@ -25,7 +26,7 @@ def check_transactions(store: Store, ledger: Ledger) -> Iterator[Finding]:
     commits = [(key, commit) for key, commit in recorded.items() if commit is not None]
     for table in store.tables:
         mine = [(key, name, version) for key, (where, name, version) in commits if where == table]
-        due = [name for where, name in _due(ledger.iterations) if where == table]
+        due = [name for where, name in due_transactions(ledger) if where == table]
         try:
             found = store.tables[table].commits([*(name for _, name, _ in mine), *due])
         except StoreError:
@@ -54,11 +55,12 @@ def _commit(key: str, stage: Stage, record: Mapping[str, Any]) -> Commit | None:
     return None
 
 
-def _due(iterations: list[Iteration]) -> Iterator[tuple[str, str]]:
+def due_transactions(ledger: Ledger) -> Iterator[tuple[str, str]]:
     """Table and transaction of stages that may be under way."""
-    last = iterations[-1] if iterations else Iteration(number=0)
+    last = ledger.iterations[-1] if ledger.iterations else Iteration(number=0)
     if not last.remaining():
-        yield layout.EPISODES, f"{last.number:04d}-final"
+        if final_key(last.number) not in ledger.records:
+            yield layout.EPISODES, f"{last.number:04d}-final"
         last = last.following()
     stage = last.remaining()[0]
     if stage is Stage.RELABEL:
