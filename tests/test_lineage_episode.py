@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from stored import ITERATIONS, StoredWorld
 
@@ -43,7 +45,7 @@ def test_its_labels_are_told_oldest_first(store):
     episode = one(store, Source.DEMONSTRATION)
     (whole,) = store.episodes.read(episode_ids=[episode.episode_id])
     before = store.labels.read()[episode.episode_id]
-    newer = type(before[0])(**{**vars(before[0]), "labeler_version": 2, "success": None})
+    newer = replace(before[0], labeler_version=2, success=None)
     store.labels.commit([store.labels.write([newer])], transaction="a better labeler")
     found = episode_lineage(store, episode.episode_id)
     assert [(label.task, label.labeler_version, label.success) for label in found.labels] == [

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from flywheel.core.errors import ConfigError, StoreError
@@ -71,7 +73,7 @@ def test_who_recalls_at_the_same_time_gets_the_next_number(store):
                 recall(store, policies=["policy-0001"], episodes=[], reason="theirs")
             super().write(key, record)
 
-    overtaken = type(store)(**{**vars(store), "records": Overtaken(objects=store.objects)})
+    overtaken = replace(store, records=Overtaken(objects=store.objects))
     assert recall(overtaken, policies=["policy-0000"], episodes=[], reason="ours").number == 2
     assert [some.reason for some in recalls(store.records)] == ["theirs", "ours"]
 

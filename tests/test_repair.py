@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 from builders import make_episode, make_label
@@ -180,7 +181,7 @@ def test_a_crash_during_a_repair_loses_nothing(store, folder):
         def delete(self, key):
             raise DiedError
 
-    dying = type(store)(**{**vars(store), "objects": Dying(root=folder)})
+    dying = replace(store, objects=Dying(root=folder))
     with pytest.raises(DiedError):
         repair(dying, plan)
     assert path.exists()

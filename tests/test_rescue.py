@@ -31,11 +31,19 @@ def uncommitted(root, *, transaction, iterations=1):
     return open_store(str(root))
 
 
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """The episodes of a run that nothing happened to."""
+    world = StoredWorld(tmp_path_factory.mktemp("undisturbed") / "store")
+    world.run(iterations=1)
+    return world.episodes.summaries()
+
+
 @pytest.mark.parametrize(
     "transaction",
     ["0000-ingest", "0001-collect", "0001-evaluate-policy-0001", "0001-evaluate-policy-0000", "0001-final"],
 )
-def test_what_a_stage_made_whole_is_committed_as_the_stage_would_have(tmp_path, transaction):
+def test_what_a_stage_made_whole_is_committed_as_the_stage_would_have(tmp_path, undisturbed, transaction):
     root = tmp_path / "store"
     store = uncommitted(root, transaction=transaction)
     inspection = verify(store)
@@ -48,9 +56,7 @@ def test_what_a_stage_made_whole_is_committed_as_the_stage_would_have(tmp_path, 
     world.run(iterations=1, collectors=collectors)
     asked = {request.episode_id for requests, _ in collectors.asked for request in requests}
     assert not asked & {episode.episode_id for rescue in rescues for episode in rescue.episodes}
-    undisturbed = StoredWorld(tmp_path / "undisturbed")
-    undisturbed.run(iterations=1)
-    assert world.episodes.summaries() == undisturbed.episodes.summaries()
+    assert world.episodes.summaries() == undisturbed
     assert not verify(world.store).damaged
 
 

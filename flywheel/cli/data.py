@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from flywheel import config as configuration
-from flywheel.cli.printing import bytes_in_words, print_json, print_rows, progress_bar, say
+from flywheel.cli.printing import bytes_in_words, print_json, print_lines, print_rows, progress_bar, say
 from flywheel.core.errors import FlywheelError
 
 app = typer.Typer(no_args_is_help=True)
@@ -60,12 +60,12 @@ def repair(store: Store, yes: Yes = False, as_json: Json = False) -> None:
         shown = {"moves": plan.moves, "dropped": plan.dropped, "orphans": plan.orphans, "commits": rescued}
         print_json({**shown, "beyond": plan.beyond, "record": record})
     else:
-        moves = [(move.key, move.why) for move in plan.moves]
-        print_rows("to quarantine", ("object", "because"), moves)
+        print_lines("to quarantine", (f"{move.key}: {move.why}" for move in plan.moves))
         commits = [(rescue.transaction, len(rescue.episodes)) for rescue in plan.rescues]
         print_rows("to commit", ("transaction", "episodes"), commits)
-        dropped = [*plan.dropped, *(("labels", f"of episode {episode_id}") for episode_id in sorted(plan.orphans))]
-        print_rows("left out of the next version", ("table", "what"), dropped)
+        dropped = [f"{table}: the rows of {path}" for table, path in plan.dropped]
+        orphans = [f"labels: those of {episode_id}" for episode_id in sorted(plan.orphans)]
+        print_lines("left out of the next version", [*dropped, *orphans])
         _print_findings("beyond repair: bring back from a copy of the store", plan.beyond)
         _say_what_was_done(nothing=plan.empty, record=record)
     raise typer.Exit(1 if plan.beyond else 0)
@@ -142,16 +142,12 @@ def gc(
     if as_json:
         print_json({"garbage": plan.garbage, "num_bytes": plan.num_bytes, "kept": plan.kept, "records": records})
     else:
-        rows = [
-            (some.entry.key, f"{some.entry.modified_at:%Y-%m-%d %H:%M}", bytes_in_words(some.entry.num_bytes))
-            for some in plan.garbage
-        ]
-        print_rows("objects that go", ("object", "written", "size"), rows)
+        print_lines("objects that go", (_garbage_in_words(some.entry) for some in plan.garbage))
         kept = [(table, ", ".join(map(str, sorted(versions)))) for table, versions in plan.kept.versions.items()]
         print_rows("versions that stay readable", ("table", "versions"), kept)
-        say(f"{len(rows)} objects, {bytes_in_words(plan.num_bytes)}")
+        say(f"{len(plan.garbage)} objects, {bytes_in_words(plan.num_bytes)}")
         say(f"kept for {', '.join(plan.kept.policies) or 'no policy version'}")
-        _say_what_was_done(nothing=not rows, record=", ".join(records) or None)
+        _say_what_was_done(nothing=not plan.garbage, record=", ".join(records) or None)
 
 
 def _opened(store: str) -> Any:
@@ -176,8 +172,11 @@ def _retention(store: str, path: Path | None) -> configuration.RetentionConfig:
 
 
 def _print_findings(title: str, findings: Any) -> None:
-    rows = [(some.kind, some.area, some.key, some.problem) for some in findings]
-    print_rows(title, ("kind", "area", "object", "problem"), rows)
+    print_lines(title, (f"{some.kind}  {some.key}: {some.problem}" for some in findings))
+
+
+def _garbage_in_words(entry: Any) -> str:
+    return f"{entry.key}: {bytes_in_words(entry.num_bytes)}, written {entry.modified_at:%Y-%m-%d %H:%M} UTC"
 
 
 def _say_what_was_done(*, nothing: bool, record: str | None) -> None:

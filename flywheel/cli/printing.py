@@ -48,6 +48,14 @@ def print_rows(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]
     Console(highlight=False).print(table)
 
 
+def print_lines(title: str, lines: Iterable[str]) -> None:
+    """One line each, however long: names of objects must be in one piece. Nothing where there are none."""
+    for number, line in enumerate(lines):
+        if not number:
+            say(f"{title}:")
+        say(f"  {line}")
+
+
 def say(text: str) -> None:
     Console(highlight=False).print(text, markup=False, soft_wrap=True)
 
