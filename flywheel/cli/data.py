@@ -168,7 +168,7 @@ def _retention(store: str, path: Path | None) -> configuration.RetentionConfig:
         return configuration.load(path).retention
     objects = import_module("flywheel.store.objects").open_objects(store)
     found = import_module("flywheel.store.identity").configuration(objects)
-    return configuration.parse(found or {}, origin=store).retention
+    return configuration.RetentionConfig() if found is None else configuration.parse(found, origin=store).retention
 
 
 def _print_findings(title: str, findings: Any) -> None:
