@@ -9,6 +9,7 @@ from pydantic import Field, ValidationError, model_validator
 from flywheel.config.learner import Algorithm, NetworkConfig, TrainConfig
 from flywheel.config.retention import RetentionConfig, RetentionRule
 from flywheel.config.section import Count, Name, Section, Share
+from flywheel.config.storage import StorageConfig
 from flywheel.config.suites import (
     GoalSuite,
     GymSuite,
@@ -36,6 +37,7 @@ __all__ = [
     "ResourcesConfig",
     "RetentionConfig",
     "RetentionRule",
+    "StorageConfig",
     "Suite",
     "TrainConfig",
     "load",
@@ -103,6 +105,7 @@ class Config(Section):
     gate: GateConfig = GateConfig()
     resources: ResourcesConfig = ResourcesConfig()
     retention: RetentionConfig = RetentionConfig()
+    storage: StorageConfig = StorageConfig()
 
     @model_validator(mode="after")
     def _check(self) -> Self:

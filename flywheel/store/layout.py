@@ -6,6 +6,7 @@ episodes/, labels/                              Delta tables
 policies/<policy id>/                           files of a policy version, manifest.json last
 checkpoints/<policy id>/<update>/               files to go on training from, manifest.json last
 quarantine/<time>/<key>                         what a repair took out of the way
+probe-<name>                                    there for a moment while a run starts
 """
 
 IDENTITY = "flywheel.json"
@@ -45,3 +46,8 @@ def checkpoint(policy_id: str, update: int) -> str:
 def quarantined(time: str, key: str) -> str:
     """Where a repair moves the object."""
     return f"quarantine/{time}/{key}"
+
+
+def probe(name: str) -> str:
+    """What a start-up check writes and takes away."""
+    return f"probe-{name}"

@@ -16,9 +16,11 @@ from deltalake import CommitProperties, DeltaTable, Transaction
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction, RemoveAction
 
-from flywheel.core.errors import NotFoundError, StoreError
+from flywheel.core.errors import NotFoundError, StoreError, StoreUnavailableError
 from flywheel.ports import Part
 from flywheel.store import layout
+from flywheel.store.delta_errors import translated
+from flywheel.store.extents import extents
 from flywheel.store.objects import Objects
 
 ROW_GROUP_ROWS = 64
@@ -71,6 +73,12 @@ class Table:
 
     def write(self, rows: pa.Table) -> Part:
         """One file, invisible until committed. The same rows give the same file."""
+        part, data = self.encoded(rows)
+        self.put(part, data)
+        return part
+
+    def encoded(self, rows: pa.Table) -> tuple[Part, bytes]:
+        """What `write` writes, for who has to keep it for a while."""
         buffer = pa.BufferOutputStream()
         pq.write_table(
             rows,
@@ -81,9 +89,11 @@ class Table:
             write_page_checksum=True,
         )
         data = buffer.getvalue().to_pybytes()
-        path = _name(data)
-        self._objects.put(layout.part(self._name, path), data)
-        return Part(path=path, num_bytes=len(data), num_rows=rows.num_rows)
+        return Part(path=_name(data), num_bytes=len(data), num_rows=rows.num_rows), data
+
+    def put(self, part: Part, data: bytes) -> None:
+        """Writes what `encoded` gave."""
+        self._objects.put(layout.part(self._name, part.path), data)
 
     def commit(self, parts: Sequence[Part], *, transaction: str) -> int:
         """Makes the parts visible, all or none, and returns the version that did. A transaction commits once.
@@ -129,9 +139,10 @@ class Table:
             except CommitFailedError:
                 time.sleep(random.uniform(0, MAX_PAUSE_S))
             except (DeltaError, OSError) as failure:
-                raise StoreError(
-                    f"table {self._name}: cannot commit {transaction}: {_first_line(failure)}"
-                ) from failure
+                reason = translated(failure, what=f"table {self._name}: cannot commit {transaction}")
+                if not isinstance(reason, StoreUnavailableError):
+                    raise reason from failure
+                # Whether it was committed says the table, once it can be read.
         raise StoreError(f"table {self._name}: {COMMIT_ATTEMPTS} other commits came before {transaction}; try again")
 
     def commits(self, transactions: Iterable[str]) -> dict[str, int]:
@@ -215,7 +226,7 @@ class Table:
                 f"{key}: has {num_bytes} bytes and {metadata.num_rows} rows, "
                 f"{part.num_bytes} bytes and {part.num_rows} rows were written"
             )
-        least, greatest = _ranges(metadata, self._ranged)
+        least, greatest = extents(metadata, self._ranged)
         statistics = {"numRecords": metadata.num_rows, "minValues": least, "maxValues": greatest, "nullCount": {}}
         return AddAction(
             path=part.path,
@@ -237,7 +248,7 @@ class Table:
         except (DeltaError, OSError) as failure:
             if version is not None:
                 self._refuse_version(version, failure)
-            raise StoreError(f"table {self._name}: cannot be opened: {_first_line(failure)}") from failure
+            raise translated(failure, what=f"table {self._name}: cannot be opened") from failure
         if pa.schema(table.schema().to_arrow()) != self._schema:
             raise StoreError(
                 f"table {self._name}: has other columns than this flywheel writes: use the one that made it"
@@ -263,7 +274,7 @@ class Table:
         except (DeltaError, OSError) as failure:
             table = self._opened(None)  # Another process may have created it at the same time.
             if table is None:
-                raise StoreError(f"table {self._name}: cannot be created: {_first_line(failure)}") from failure
+                raise translated(failure, what=f"table {self._name}: cannot be created") from failure
             return table
         return self._delta(None)
 
@@ -279,20 +290,5 @@ def _removal(path: str, changes_data: bool) -> RemoveAction:
     return RemoveAction(path, data_change=changes_data, deletion_timestamp=int(time.time() * 1000))
 
 
-def _ranges(metadata: pq.FileMetaData, columns: Sequence[str]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Smallest and largest value of each column of a file; a column without statistics is left out."""
-    least: dict[str, Any] = {}
-    greatest: dict[str, Any] = {}
-    names = metadata.schema.names
-    for column in columns:
-        chunks = [metadata.row_group(index).column(names.index(column)) for index in range(metadata.num_row_groups)]
-        found = [chunk.statistics for chunk in chunks if chunk.statistics is not None and chunk.statistics.has_min_max]
-        if found and len(found) == len(chunks):
-            least[column] = min(statistics.min for statistics in found)
-            greatest[column] = max(statistics.max for statistics in found)
-    return least, greatest
-
-
 def _first_line(failure: Exception) -> str:
-    """Delta Lake's messages end in a backtrace."""
     return str(failure).partition("\n")[0]
