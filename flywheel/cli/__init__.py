@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 
 from flywheel import config as configuration
+from flywheel.cli import data, lineage
 from flywheel.core.errors import ConfigError, FlywheelError
 
 app = typer.Typer(
@@ -20,6 +21,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(data.app, name="data")
+app.add_typer(lineage.app, name="lineage")
 
 ConfigFile = Annotated[Path, typer.Argument(help="A YAML file; see deploy/examples.", metavar="CONFIG")]
 Store = Annotated[str | None, typer.Option(help="Where everything is kept. Default: runs/<name of the config>.")]
@@ -67,6 +70,9 @@ def check_config(config: ConfigFile) -> None:
     checked = _load(config)
     num_tasks = sum(len(suite.tasks) for suite in checked.suites)
     print(f"{config}: {checked.name}, {num_tasks} tasks, {checked.train.algorithm}: all settings are valid")
+
+
+app.command()(lineage.recall)
 
 
 def _load(path: Path) -> configuration.Config:

@@ -53,7 +53,7 @@ def load(objects: Objects, folder: str) -> dict[str, bytes]:
     manifest = facts(objects, folder)
     if manifest is None:
         raise CheckpointError(f"{folder}: was never finished: it has no {layout.MANIFEST}")
-    return {name: _checked(objects, folder, name, entry) for name, entry in manifest["files"].items()}
+    return {name: check(objects, folder, name, entry) for name, entry in manifest["files"].items()}
 
 
 def discard(objects: Objects, folder: str) -> None:
@@ -63,7 +63,8 @@ def discard(objects: Objects, folder: str) -> None:
         objects.delete(key)
 
 
-def _checked(objects: Objects, folder: str, name: str, entry: Mapping[str, Any]) -> bytes:
+def check(objects: Objects, folder: str, name: str, entry: Mapping[str, Any]) -> bytes:
+    """A file's bytes. CheckpointError: they are not what its entry in the manifest says."""
     key = f"{folder}{entry['object']}"
     try:
         data = objects.get(key)

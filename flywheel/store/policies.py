@@ -24,6 +24,7 @@ class ObjectPolicies:
             "parent": version.parent,
             "digest": version.digest,
             "trained_on": dict(version.trained_on),
+            "recalls": list(version.recalls),
         }
         bundles.save(self._objects, folder, files, {"version": described})
 
@@ -32,4 +33,7 @@ class ObjectPolicies:
 
     def version(self, policy_id: str) -> PolicyVersion | None:
         manifest = bundles.facts(self._objects, layout.policy(policy_id))
-        return None if manifest is None else PolicyVersion(**manifest["version"])
+        if manifest is None:
+            return None
+        described = manifest["version"]
+        return PolicyVersion(**{**described, "recalls": tuple(described.get("recalls", ()))})
