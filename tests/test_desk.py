@@ -75,8 +75,8 @@ def test_what_was_exported_can_be_imported_elsewhere(store, rows, tmp_path):
 
 def test_the_tables_can_be_asked(store, rows):
     bring(store, rows)
-    counted = query(store, "SELECT source, count(*) AS n FROM episodes GROUP BY source").read_all().to_pylist()
-    assert counted == [{"source": "upload", "n": 2}]
+    counted = query(store, "SELECT source, count(*) AS n FROM episodes GROUP BY source")
+    assert (counted.names, list(counted.rows())) == (["source", "n"], [("upload", 2)])
 
 
 @pytest.mark.parametrize(

@@ -137,6 +137,12 @@ def test_json_holds_every_row_and_array(flywheel, store):
     assert rows[0]["odd"] is False
 
 
+def test_json_has_null_where_a_number_is_none_and_text_for_times(flywheel, store):
+    odd = "SELECT 0.0 / 0.0 AS ratio, CAST('2026-01-02T03:04:05' AS TIMESTAMP) AS moment"
+    code, out, _ = flywheel("sql", odd, "--store", store, "--json")
+    assert (code, json.loads(out)) == (0, [{"ratio": None, "moment": "2026-01-02 03:04:05"}])
+
+
 def test_csv_holds_every_row(flywheel, store):
     code, out, _ = flywheel("sql", ASKED, "--store", store, "--csv")
     header, *rows = csv.reader(StringIO(out))

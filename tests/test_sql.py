@@ -21,7 +21,8 @@ def objects(tmp_path):
 
 
 def rows(objects, text):
-    return query(objects, text).read_all().to_pylist()
+    answer = query(objects, text)
+    return [dict(zip(answer.names, row, strict=True)) for row in answer.rows()]
 
 
 def test_both_tables_can_be_asked_and_joined(objects):
@@ -53,7 +54,7 @@ def test_whatever_else_is_refused(objects, text, tmp_path, monkeypatch):
 def test_explaining_writes_nothing_either(objects, text, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ConfigError):
-        query(objects, text).read_all()
+        rows(objects, text)
     assert not (tmp_path / "x.csv").exists()
 
 
@@ -72,3 +73,15 @@ def test_a_wrong_query_is_told_why_and_which_tables_there_are(objects, text, tol
 def test_a_store_without_tables_is_named(tmp_path):
     with pytest.raises(ConfigError, match=f"{tmp_path}/episodes: nothing is there yet"):
         query(LocalFolder(root=tmp_path), "SELECT 1")
+
+
+def test_a_query_that_fails_on_what_it_reads_is_told_why(objects):
+    with pytest.raises(ConfigError, match="sql: .*Cannot cast string 'suite/reach' to value of Int64"):
+        rows(objects, "SELECT CAST(task AS BIGINT) FROM episodes")
+
+
+def test_a_damaged_file_is_an_error_of_the_question(objects, tmp_path):
+    (part,) = (tmp_path / "store" / "episodes").glob("*.parquet")
+    part.write_bytes(part.read_bytes()[:-50])
+    with pytest.raises(ConfigError, match="sql: "):
+        rows(objects, "SELECT sum(num_decisions) FROM episodes")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import sys
 from importlib import import_module
 from itertools import islice
@@ -16,6 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from flywheel import config as configuration
+from flywheel.cli.printing import print_json
 from flywheel.core.episode import Outcome, Source
 
 Store = Annotated[str, typer.Option(help="The store.")]
@@ -50,7 +52,7 @@ def import_command(
         import_module("flywheel.wiring").check(configuration.load(config), store)
     done = _desk().import_files(store, path, file_format=file_format, task=task, takes=take or [])
     if as_json:
-        _print_json(
+        print_json(
             {
                 "added": dict(done.added),
                 "repeated": done.repeated,
@@ -88,7 +90,7 @@ def export_command(
     )
     done = _desk().export_files(store, out, file_format=file_format, selection=selection, version=version)
     if as_json:
-        _print_json({"episodes": dict(done.episodes), "decisions": done.decisions, "crashed": done.crashed})
+        print_json({"episodes": dict(done.episodes), "decisions": done.decisions, "crashed": done.crashed})
         return
     for name, count in sorted(done.episodes.items()):
         print(f"{name}: {count} episodes")
@@ -107,10 +109,10 @@ def sql_command(
     """Ask the episodes and their labels."""
     if as_json and as_csv:
         raise typer.BadParameter("--json and --csv: choose one")
-    reader = _desk().query(store, query)
-    names, found = reader.schema.names, (row for batch in reader for row in zip(*_columns(batch), strict=True))
+    answer = _desk().query(store, query)
+    names, found = answer.names, answer.rows()
     if as_json:
-        _print_json([dict(zip(names, row, strict=True)) for row in found])
+        print_json([dict(zip(names, map(_json, row), strict=True)) for row in found])
     elif as_csv:
         writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerow(names)
@@ -121,10 +123,6 @@ def sql_command(
 
 def _desk() -> Any:
     return import_module("flywheel.exchange.desk")
-
-
-def _columns(batch: Any) -> list[list[Any]]:
-    return [column.to_pylist() for column in batch.columns]
 
 
 def _print_table(names: list[str], rows: list[tuple[Any, ...]], limit: int) -> None:
@@ -147,6 +145,12 @@ def _cell(value: Any) -> str:
     return json.dumps(value, default=str) if isinstance(value, list | dict) else str(value)
 
 
-def _print_json(value: Any) -> None:
-    json.dump(value, sys.stdout, indent=2, default=str)
-    print()
+def _json(value: Any) -> Any:
+    """JSON has neither times nor numbers that are none."""
+    if isinstance(value, list):
+        return [_json(item) for item in value]
+    if isinstance(value, dict):
+        return {name: _json(item) for name, item in value.items()}
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value if value is None or isinstance(value, bool | int | float | str) else str(value)

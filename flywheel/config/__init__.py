@@ -7,7 +7,9 @@ import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from flywheel.config.learner import Algorithm, NetworkConfig, TrainConfig
+from flywheel.config.retention import RetentionConfig, RetentionRule
 from flywheel.config.section import Count, Name, Section, Share
+from flywheel.config.storage import StorageConfig
 from flywheel.config.suites import (
     GoalSuite,
     GymSuite,
@@ -33,6 +35,9 @@ __all__ = [
     "NoisyDemonstrations",
     "OgbenchSuite",
     "ResourcesConfig",
+    "RetentionConfig",
+    "RetentionRule",
+    "StorageConfig",
     "Suite",
     "TrainConfig",
     "load",
@@ -99,6 +104,8 @@ class Config(Section):
     evaluate: EvaluateConfig = EvaluateConfig()
     gate: GateConfig = GateConfig()
     resources: ResourcesConfig = ResourcesConfig()
+    retention: RetentionConfig = RetentionConfig()
+    storage: StorageConfig = StorageConfig()
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-import pyarrow as pa
-
 from flywheel.config import Config, parse
 from flywheel.core.contract import Body
 from flywheel.core.errors import ConfigError
@@ -61,7 +59,7 @@ def export_files(store: str, out: Path, *, file_format: str, selection: Selectio
     )
 
 
-def query(store: str, text: str) -> pa.RecordBatchReader:
+def query(store: str, text: str) -> sql.Answer:
     """ConfigError: the query is wrong, or there is nothing to ask."""
     return sql.query(open_objects(store), text)
 

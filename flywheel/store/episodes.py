@@ -97,8 +97,32 @@ class DeltaEpisodes:
             objects=objects, name=layout.EPISODES, schema=SCHEMA, ranged=("episode_id", "iteration", "source")
         )
 
+    @property
+    def table(self) -> Table:
+        """For those who look after files rather than episodes."""
+        return self._table
+
+    def of_file(self, key: str) -> Iterator[Episode]:
+        """All episodes of one file, committed or not, in its order. StoreError names what is damaged."""
+        rows = self._table.rows(key, columns=SCHEMA.names)
+        group = _Group(rows, key=key)
+        return (group.episode(row) for row in range(rows.num_rows))
+
+    def summaries_of_file(self, key: str) -> list[EpisodeSummary]:
+        """All episodes of one file, committed or not. Reads no arrays."""
+        rows = self._table.rows(key, columns=SUMMARY).to_pylist()
+        return [_summary(row) for row in rows]
+
     def write(self, episodes: Sequence[Episode]) -> Part:
         return self._table.write(rows(sorted(episodes, key=lambda episode: episode.episode_id)))
+
+    def encoded(self, episodes: Sequence[Episode]) -> tuple[Part, bytes]:
+        """What `write` writes, for who has to keep it for a while."""
+        return self._table.encoded(rows(sorted(episodes, key=lambda episode: episode.episode_id)))
+
+    def put(self, part: Part, data: bytes) -> None:
+        """Writes what `encoded` gave."""
+        self._table.put(part, data)
 
     def commit(self, parts: Sequence[Part], *, transaction: str) -> int:
         return self._table.commit(parts, transaction=transaction)

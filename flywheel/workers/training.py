@@ -14,6 +14,7 @@ from torch import nn
 from flywheel.core.contract import Contract
 from flywheel.core.episode import Episode, Source
 from flywheel.core.errors import CheckpointError, TrainingError
+from flywheel.core.exclusion import Exclusion
 from flywheel.core.policy import PolicyVersion
 from flywheel.core.transition import Transitions
 from flywheel.learning import codec
@@ -96,7 +97,7 @@ class TrainingRun:
     def _transitions(self) -> Transitions:
         request = self._request
         return Transitions.of(
-            trainable(self._episodes.read(version=request.episodes_version)),
+            trainable(self._episodes.read(version=request.episodes_version), request.excluded),
             self._labels.read(version=request.labels_version),
             contract=self._contract,
             discount=self._discount,
@@ -170,6 +171,7 @@ class TrainingRun:
             "parent": request.parent,
             "seed": request.seed,
             "num_workers": self._place.num_workers,
+            "excluded": request.excluded.plain,
         }
 
     def _save(self, learner: Learner, metrics: dict[str, float]) -> TrainingResult:
@@ -187,15 +189,20 @@ class TrainingRun:
             parent=request.parent,
             digest=sha256(files[codec.WEIGHTS]).hexdigest(),
             trained_on={"episodes": request.episodes_version, "labels": request.labels_version},
+            recalls=request.recalls,
         )
         self._policies.save(version, files)
         self._checkpoints.delete(request.policy_id)
         return TrainingResult(version=version, metrics=metrics)
 
 
-def trainable(episodes: Iterable[Episode]) -> Iterable[Episode]:
-    """All but those of final evaluations, which stay unseen."""
-    return (episode for episode in episodes if episode.source is not Source.FINAL)
+def trainable(episodes: Iterable[Episode], excluded: Exclusion) -> Iterable[Episode]:
+    """All but those that are excluded and those of final evaluations, which stay unseen."""
+    return (
+        episode
+        for episode in episodes
+        if episode.source is not Source.FINAL and not excluded.excludes(episode.episode_id, episode.behaviour_policy)
+    )
 
 
 def _means(figures: list[Mapping[str, torch.Tensor]]) -> dict[str, float]:
