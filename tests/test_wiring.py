@@ -182,7 +182,8 @@ def test_a_store_of_another_configuration_is_refused(finished):
 
 
 def test_how_long_and_on_what_it_runs_may_change(finished):
-    changed = small_config(iterations=9, until=0.5, resources={"num_collectors": 7})
+    retention = {"rules": [{"max_age_iterations": 3}]}
+    changed = small_config(iterations=9, until=0.5, resources={"num_collectors": 7}, retention=retention)
     wiring.check(changed, str(finished))
 
 
