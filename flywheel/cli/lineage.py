@@ -48,8 +48,8 @@ def policy(
         live = found.gate["live_tasks"] or {}
         rows = [(task, _of(some), _of(live.get(task))) for task, some in found.gate["tasks"].items()]
         print_rows("evaluation", ("task", "successes", f"of {found.gate['live'] or 'nothing'}, then live"), rows)
-    rows = [(some["iteration"], "deployed" if some["deployed"] else "stayed live") for some in found.deployments]
-    print_rows("deployments", ("iteration", "what"), rows)
+    history = [(some["iteration"], "deployed" if some["deployed"] else "stayed live") for some in found.deployments]
+    print_rows("deployments", ("iteration", "what"), history)
 
 
 @app.command()

@@ -34,7 +34,8 @@ class _Collector:
     def collect(
         self, requests: Sequence[EpisodeRequest], behaviour: Behaviour
     ) -> Iterator[EpisodeSummary | Part | Notice]:
-        yield from self._collector.collect(requests, behaviour)
+        # A generator of its own: Ray sends values into this one, which must not reach what the collector yields from.
+        yield from (made for made in self._collector.collect(requests, behaviour))
 
 
 @dataclass
