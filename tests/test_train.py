@@ -87,10 +87,10 @@ def test_what_was_recalled_and_not_undone_is_left_out_and_the_outcome_says_so():
     ]
     request, outcome = request_of(after_relabel(5), recalls=recalls)
     assert request.excluded == Exclusion(policies=frozenset({"policy-0001"}), episodes=frozenset("abc"))
-    assert outcome["recalls"] == (2, 4)
+    assert outcome["recalls"] == [2, 4]
 
 
 def test_without_recalls_nothing_is_left_out():
     request, outcome = request_of(after_relabel(1))
     assert request.excluded == Exclusion()
-    assert outcome["recalls"] == ()
+    assert outcome["recalls"] == []
