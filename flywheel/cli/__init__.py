@@ -22,7 +22,10 @@ app = typer.Typer(
 )
 
 ConfigFile = Annotated[Path, typer.Argument(help="A YAML file; see deploy/examples.", metavar="CONFIG")]
-Store = Annotated[str | None, typer.Option(help="Where everything is kept. Default: runs/<name of the config>.")]
+Store = Annotated[
+    str | None,
+    typer.Option(help="What keeps everything: a folder or s3://bucket/prefix. Default: runs/<name of the config>."),
+]
 Iterations = Annotated[
     int | None, typer.Option(min=0, help="Improvement iterations after iteration 0, which pretrains.")
 ]
