@@ -64,8 +64,10 @@ class EpisodeTable(Protocol):
         """The table's version if the transaction was committed, else None."""
         ...
 
-    def summaries(self, *, version: int | None = None, iteration: int | None = None) -> list[EpisodeSummary]:
-        """Ordered by episode id; of one iteration or of all. Reads no arrays."""
+    def summaries(
+        self, *, version: int | None = None, iteration: int | None = None, source: Source | None = None
+    ) -> list[EpisodeSummary]:
+        """Ordered by episode id; of one iteration or of all, of one source or of all. Reads no arrays."""
         ...
 
     def read(self, *, version: int | None = None, episode_ids: Iterable[str] | None = None) -> Iterator[Episode]:
@@ -114,6 +116,10 @@ class LabelTable(Protocol):
 
     def read(self, *, version: int | None = None) -> Mapping[str, Sequence[Label]]:
         """Episode id -> one label per task."""
+        ...
+
+    def labelled(self, episode_ids: Iterable[str], *, version: int | None = None) -> set[str]:
+        """Those of the episodes that have a label. Reads no rewards."""
         ...
 
 

@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 from factories import content, crashed_episode, random_episode
 
-from flywheel.core.episode import Episode, EpisodeRequest, Floats, Outcome
+from flywheel.core.episode import Episode, EpisodeRequest, Floats, Outcome, Source
 from flywheel.core.errors import CheckpointError, NotFoundError, RecordExistsError, StoreError
 from flywheel.core.policy import PolicyVersion
 from flywheel.core.task import Label, Task
@@ -73,8 +73,14 @@ def _summary(episode: Episode) -> EpisodeSummary:
 class MemoryEpisodes(_MemoryTable[Episode]):
     """`ports.EpisodeTable`."""
 
-    def summaries(self, *, version: int | None = None, iteration: int | None = None) -> list[EpisodeSummary]:
-        return [_summary(episode) for episode in self._ordered(version) if iteration in (None, episode.iteration)]
+    def summaries(
+        self, *, version: int | None = None, iteration: int | None = None, source: Source | None = None
+    ) -> list[EpisodeSummary]:
+        return [
+            _summary(episode)
+            for episode in self._ordered(version)
+            if iteration in (None, episode.iteration) and source in (None, episode.source)
+        ]
 
     def read(self, *, version: int | None = None, episode_ids: Iterable[str] | None = None) -> Iterator[Episode]:
         found = {episode.episode_id: episode for episode in self._ordered(version)}
@@ -124,6 +130,9 @@ class MemoryLabels(_MemoryTable[Label]):
         for episode_id, task in sorted(newest):
             labels.setdefault(episode_id, []).append(newest[episode_id, task])
         return labels
+
+    def labelled(self, episode_ids: Iterable[str], *, version: int | None = None) -> set[str]:
+        return {label.episode_id for label in self._rows(version)} & set(episode_ids)
 
 
 class MemoryRecords:

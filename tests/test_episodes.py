@@ -76,6 +76,15 @@ def test_every_float_and_text_survives_to_the_bit(tmp_path_factory, values, text
     assert [content(episode) for episode in table.read()] == [content(made)]
 
 
+def test_summaries_are_of_the_source_that_is_asked_for(table):
+    commit(table, make(2), [random_episode(8, source=Source.UPLOAD, iteration=4)])
+    commit(table, [random_episode(9, source=Source.UPLOAD)], transaction="later")
+    assert [some.seed for some in table.summaries(source=Source.UPLOAD)] == [8, 9]
+    assert [some.seed for some in table.summaries(source=Source.UPLOAD, iteration=4)] == [8]
+    assert [some.seed for some in table.summaries(source=Source.UPLOAD, version=1)] == [8]
+    assert table.summaries(source=Source.FINAL) == []
+
+
 def test_a_new_table_is_empty(table):
     assert list(table.read()) == []
     assert table.summaries() == []
@@ -428,7 +437,7 @@ def test_the_log_says_how_many_rows_a_file_has_and_where_its_ids_lie(delta, tmp_
     added = [json.loads(line)["add"] for line in log.splitlines() if "add" in json.loads(line)]
     assert json.loads(added[0]["stats"]) == {
         "numRecords": 70,
-        "minValues": {"episode_id": random_episode(0).episode_id, "iteration": 1},
-        "maxValues": {"episode_id": random_episode(69).episode_id, "iteration": 1},
+        "minValues": {"episode_id": random_episode(0).episode_id, "iteration": 1, "source": "collection"},
+        "maxValues": {"episode_id": random_episode(69).episode_id, "iteration": 1, "source": "collection"},
         "nullCount": {},
     }

@@ -43,6 +43,16 @@ def test_a_new_table_is_empty(table):
     assert table.committed("t") is None
 
 
+def test_it_knows_which_episodes_have_a_label_at_a_version(table):
+    first, second = random_episode(1), random_episode(2)
+    commit(table, [random_label(first)], transaction="t")
+    commit(table, [random_label(second), random_label(second, task="suite/push")], transaction="u")
+    asked = [first.episode_id, second.episode_id, "no such episode"]
+    assert table.labelled(asked) == {first.episode_id, second.episode_id}
+    assert table.labelled(asked[1:], version=1) == set()
+    assert table.labelled([]) == set()
+
+
 def test_the_newest_labeler_version_counts_whenever_it_was_written(table):
     versions = [random_label(EPISODE, labeler_version=number, success=number == 10) for number in (2, 10, 9)]
     for label in versions:

@@ -1,3 +1,5 @@
+import numpy as np
+from factories import random_episode
 from fakes import DirectRelabeler
 from world import PUSH, REACH, TASKS, World
 
@@ -54,6 +56,39 @@ def test_the_evaluation_before_is_labelled_with_the_collected_episodes_and_the_f
         sorted((found[name].source, found[name].iteration) for name in asked)
         == [("collection", 1)] * 4 + [("evaluation", 0)] * 8
     )
+
+
+def uploaded(world, number, **changes):
+    """Commits an upload and returns its id."""
+    made = random_episode(number, episode_id=f"upload-{number}", source=Source.UPLOAD, task=REACH, **changes)
+    world.episodes.commit([world.episodes.write([made])], transaction=made.episode_id)
+    return made.episode_id
+
+
+def test_an_upload_is_labelled_once_by_the_first_iteration_whose_episodes_come_after_it():
+    world = World()
+    early = uploaded(world, 1, iteration=0)
+    first = after_ingest(world)
+    late = uploaded(world, 2, iteration=0)
+    labels = world.labels.read(version=relabel(first, world.ports())["labels_version"])
+    assert early in labels
+    assert late not in labels
+    second = Iteration(number=1, live="policy-0000", candidate="policy-0000")
+    second = second.completed(Stage.COLLECT, collect(second, world.ports()))
+    relabeler = relabeler_of(world)
+    relabel(second, world.ports(relabeler=relabeler))
+    (asked,) = relabeler.asked
+    assert late in asked
+    assert early not in asked
+
+
+def test_an_upload_without_facts_is_labelled_with_what_its_file_reported():
+    world = World()
+    successes = np.array([False, False, True, False, False])
+    name = uploaded(world, 1, iteration=0, facts={}, successes=successes)
+    labels = world.labels.read(version=relabel(after_ingest(world), world.ports())["labels_version"])
+    (label,) = labels[name]
+    assert (label.task, label.labeler, label.success, len(label.rewards)) == (REACH, "recorded", True, 3)
 
 
 def test_crashed_episodes_are_left_out():

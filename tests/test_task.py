@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 from builders import make_episode
 
+from flywheel.core.episode import Source
 from flywheel.core.errors import EpisodeError
-from flywheel.core.task import Recorded, Task, Within, can_relabel, relabel
+from flywheel.core.task import Recorded, Task, Within, can_relabel, judges, relabel
 
 REACH = Task(name="suite/reach", scene="table", instruction="", rule=Within(point="hand", target="goal", radius_m=0.5))
 PUSH = Task(name="suite/push", scene="table", instruction="", rule=Within(point="puck", target="goal", radius_m=0.5))
@@ -115,3 +116,24 @@ def test_recorded_success_says_nothing_about_other_tasks():
 )
 def test_a_task_judges_its_own_episodes_and_those_of_its_scene(task, scene, able):
     assert can_relabel(PUSH, episode_task=task, episode_scene=scene) is able
+
+
+def test_an_upload_without_the_facts_of_a_rule_is_judged_by_its_own_task_as_its_file_reported():
+    successes = np.array([False, True, False])
+    upload = make_episode(source=Source.UPLOAD, facts={}, successes=successes)
+    assert judges(REACH, upload)
+    assert not judges(PUSH, upload)
+    label = relabel(upload, REACH)
+    assert (label.labeler, label.success, label.rewards.tolist()) == ("recorded", True, [0, 1])
+
+
+def test_an_upload_with_facts_is_judged_like_any_other():
+    upload = make_episode(source=Source.UPLOAD, facts=facts(hand=[[0.9], [0.9], [0.4]], puck=[[1], [1], [1]]))
+    assert judges(PUSH, upload)
+    assert (relabel(upload, REACH).labeler, relabel(upload, REACH).success) == ("within", True)
+
+
+def test_only_uploads_may_lack_facts():
+    with pytest.raises(EpisodeError, match=r"facts\.hand: missing"):
+        relabel(make_episode(facts={}), REACH)
+    assert not judges(PUSH, make_episode(scene="another table"))

@@ -297,6 +297,7 @@ def test_everything_but_final_evaluations_is_trained_on():
         Source.DEMONSTRATION,
         Source.COLLECTION,
         Source.EVALUATION,
+        Source.UPLOAD,
     ]
 
 

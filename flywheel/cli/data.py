@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from flywheel import config as configuration
+from flywheel.cli import exchange
 from flywheel.cli.printing import bytes_in_words, print_json, print_lines, print_rows, progress_bar, say
 from flywheel.core.errors import FlywheelError
 
@@ -148,6 +149,9 @@ def gc(
         say(f"{len(plan.garbage)} objects, {bytes_in_words(plan.num_bytes)}")
         say(f"kept for {', '.join(plan.kept.policies) or 'no policy version'}")
         _say_what_was_done(nothing=not plan.garbage, record=", ".join(records) or None)
+
+
+exchange.add(app)
 
 
 def _opened(store: str) -> Any:

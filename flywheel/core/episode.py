@@ -20,6 +20,8 @@ class Source(StrEnum):
     COLLECTION = "collection"
     EVALUATION = "evaluation"
     FINAL = "final"
+    UPLOAD = "upload"
+    """Imported from files."""
 
 
 class Outcome(StrEnum):

@@ -5,7 +5,7 @@ from typing import Protocol
 
 import numpy as np
 
-from flywheel.core.episode import Bools, Episode, Floats
+from flywheel.core.episode import Bools, Episode, Floats, Source
 from flywheel.core.errors import EpisodeError
 
 
@@ -39,6 +39,11 @@ class SuccessRule(Protocol):
         """Whether the rule can judge episodes that were made for another task."""
         ...
 
+    @property
+    def needed_facts(self) -> tuple[str, ...]:
+        """Names of the facts without which it cannot judge."""
+        ...
+
     def successes(self, episode: Episode) -> Bools:
         """[T], true where the rule holds after that decision. EpisodeError: the episode lacks what the rule needs."""
         ...
@@ -57,8 +62,12 @@ class Within:
     labeler_version: int = 1
     relabels: bool = True
 
+    @property
+    def needed_facts(self) -> tuple[str, ...]:
+        return self.point, self.target
+
     def successes(self, episode: Episode) -> Bools:
-        for name in (self.point, self.target):
+        for name in self.needed_facts:
             if name not in episode.facts:
                 raise EpisodeError(f"episode {episode.episode_id}: facts.{name}: missing, the success rule needs it")
         distances = np.linalg.norm(episode.facts[self.point] - episode.facts[self.target], axis=-1)
@@ -73,6 +82,7 @@ class Recorded:
     labeler: str = "recorded"
     labeler_version: int = 1
     relabels: bool = False
+    needed_facts: tuple[str, ...] = ()
 
     def successes(self, episode: Episode) -> Bools:
         return episode.successes
@@ -96,15 +106,23 @@ def can_relabel(task: Task, *, episode_task: str, episode_scene: str) -> bool:
     return episode_task == task.name or (task.rule.relabels and episode_scene == task.scene)
 
 
+def judges(task: Task, episode: Episode) -> bool:
+    """Whether the task gives the episode a label. Uploads may lack the facts that another task's rule needs."""
+    if not can_relabel(task, episode_task=episode.task, episode_scene=episode.scene):
+        return False
+    return episode.task == task.name or _rule(task, episode) is task.rule
+
+
 def relabel(episode: Episode, task: Task) -> Label:
     """What the episode is worth under the task. Pure: the same episode and task give the same label."""
     if not can_relabel(task, episode_task=episode.task, episode_scene=episode.scene):
         raise EpisodeError(f"episode {episode.episode_id}: task {task.name} cannot judge episodes of {episode.task}")
     own = episode.task == task.name
+    rule = _rule(task, episode)
     if own and not episode.scored:
         successes, success = np.zeros(episode.num_decisions, np.bool_), None
     else:
-        successes = task.rule.successes(episode)
+        successes = rule.successes(episode)
         success = bool(successes.any())
     if task.sparse:
         length = int(np.argmax(successes)) + 1 if success else episode.num_decisions
@@ -115,9 +133,15 @@ def relabel(episode: Episode, task: Task) -> Label:
     return Label(
         episode_id=episode.episode_id,
         task=task.name,
-        labeler=task.rule.labeler,
-        labeler_version=task.rule.labeler_version,
+        labeler=rule.labeler,
+        labeler_version=rule.labeler_version,
         rewards=rewards,
         terminated=terminated,
         success=success,
     )
+
+
+def _rule(task: Task, episode: Episode) -> SuccessRule:
+    """Of an upload without the facts that the rule needs, only what its file reported is known."""
+    lacking = [name for name in task.rule.needed_facts if name not in episode.facts]
+    return Recorded() if lacking and episode.source is Source.UPLOAD else task.rule

@@ -8,7 +8,7 @@ from flywheel.ports import EpisodeSummary, Ports
 
 
 def relabel(iteration: Iteration, ports: Ports) -> dict[str, Any]:
-    """Labels this iteration's own episodes and those of the evaluation that ended the one before."""
+    """Labels this iteration's own episodes, those of the evaluation that ended the one before, and uploads."""
     transaction = f"{iteration.number:04d}-relabel"
     episodes_version = iteration.outcomes[iteration.stages[0]]["episodes_version"]
     labels_version = ports.labels.committed(transaction)
@@ -26,6 +26,15 @@ def relabel(iteration: Iteration, ports: Ports) -> dict[str, Any]:
 def _candidates(number: int, version: int, ports: Ports) -> list[EpisodeSummary]:
     own = ports.episodes.summaries(version=version, iteration=number)
     before = ports.episodes.summaries(version=version, iteration=number - 1) if number else []
-    return [episode for episode in own if episode.source in (Source.DEMONSTRATION, Source.COLLECTION)] + [
-        episode for episode in before if episode.source is Source.EVALUATION
+    return [
+        *(episode for episode in own if episode.source in (Source.DEMONSTRATION, Source.COLLECTION)),
+        *(episode for episode in before if episode.source is Source.EVALUATION),
+        *_new_uploads(version, ports),
     ]
+
+
+def _new_uploads(version: int, ports: Ports) -> list[EpisodeSummary]:
+    """Uploads come at any time: whatever the version holds and no iteration has labelled."""
+    uploads = ports.episodes.summaries(version=version, source=Source.UPLOAD)
+    labelled = ports.labels.labelled(episode.episode_id for episode in uploads)
+    return [episode for episode in uploads if episode.episode_id not in labelled]

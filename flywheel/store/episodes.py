@@ -93,7 +93,9 @@ class DeltaEpisodes:
     """The table `episodes`. Implements `ports.EpisodeTable`."""
 
     def __init__(self, *, objects: Objects) -> None:
-        self._table = Table(objects=objects, name=layout.EPISODES, schema=SCHEMA, ranged=("episode_id", "iteration"))
+        self._table = Table(
+            objects=objects, name=layout.EPISODES, schema=SCHEMA, ranged=("episode_id", "iteration", "source")
+        )
 
     @property
     def table(self) -> Table:
@@ -112,11 +114,11 @@ class DeltaEpisodes:
         return [_summary(row) for row in rows]
 
     def write(self, episodes: Sequence[Episode]) -> Part:
-        return self._table.write(_rows(sorted(episodes, key=lambda episode: episode.episode_id)))
+        return self._table.write(rows(sorted(episodes, key=lambda episode: episode.episode_id)))
 
     def encoded(self, episodes: Sequence[Episode]) -> tuple[Part, bytes]:
         """What `write` writes, for who has to keep it for a while."""
-        return self._table.encoded(_rows(sorted(episodes, key=lambda episode: episode.episode_id)))
+        return self._table.encoded(rows(sorted(episodes, key=lambda episode: episode.episode_id)))
 
     def put(self, part: Part, data: bytes) -> None:
         """Writes what `encoded` gave."""
@@ -128,12 +130,16 @@ class DeltaEpisodes:
     def committed(self, transaction: str) -> int | None:
         return self._table.committed(transaction)
 
-    def summaries(self, *, version: int | None = None, iteration: int | None = None) -> list[EpisodeSummary]:
+    def summaries(
+        self, *, version: int | None = None, iteration: int | None = None, source: Source | None = None
+    ) -> list[EpisodeSummary]:
+        wanted = {"iteration": iteration, "source": source}
+        wanted = {column: value for column, value in wanted.items() if value is not None}
         found: list[EpisodeSummary] = []
         for file in self._table.files(version):
-            if iteration is None or file.may_hold("iteration", [iteration]):
+            if all(file.may_hold(column, [value]) for column, value in wanted.items()):
                 rows = self._table.rows(file.key, columns=SUMMARY).to_pylist()
-                found += [_summary(row) for row in rows if iteration in (None, row["iteration"])]
+                found += [_summary(row) for row in rows if all(row[column] == wanted[column] for column in wanted)]
         found.sort(key=lambda summary: summary.episode_id)
         _refuse_twice([summary.episode_id for summary in found])
         return found
@@ -205,7 +211,7 @@ class _Group:
             raise StoreError(f"{self._key}: episode {scalars['episode_id']}: not an episode: {failure}") from failure
 
 
-def _rows(episodes: Sequence[Episode]) -> pa.Table:
+def rows(episodes: Sequence[Episode]) -> pa.Table:
     columns: dict[str, Any] = {name: [getattr(episode, name) for episode in episodes] for name in (*SCALARS, *DERIVED)}
     columns["action_size"] = [episode.actions.shape[1] for episode in episodes]
     columns["actions"] = lists([episode.actions for episode in episodes], FLOATS)

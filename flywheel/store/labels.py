@@ -1,6 +1,6 @@
 """Labels in a Delta table: one row per episode, task, labeler and labeler version."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import pyarrow as pa
 
@@ -67,6 +67,16 @@ class DeltaLabels:
         for (episode_id, _), label in sorted(newest.items(), key=lambda item: item[0]):
             labels.setdefault(episode_id, []).append(label)
         return labels
+
+    def labelled(self, episode_ids: Iterable[str], *, version: int | None = None) -> set[str]:
+        wanted = set(episode_ids)
+        ordered = sorted(wanted)
+        found: set[str] = set()
+        for file in self._table.files(version) if wanted else ():
+            if file.may_hold("episode_id", ordered):
+                rows = self._table.rows(file.key, columns=["episode_id"])
+                found |= wanted.intersection(rows["episode_id"].unique().to_pylist())
+        return found
 
 
 def _age(label: Label) -> tuple[int, str]:

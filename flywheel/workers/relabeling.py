@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from flywheel.core.episode import Outcome
-from flywheel.core.task import Task, can_relabel, relabel
+from flywheel.core.task import Task, judges, relabel
 from flywheel.ports import EpisodeTable, LabelTable, Part
 
 
@@ -21,6 +21,6 @@ def relabel_episodes(
         for episode in episodes.read(version=episodes_version, episode_ids=episode_ids)
         if episode.outcome is not Outcome.ERROR
         for task in tasks.values()
-        if can_relabel(task, episode_task=episode.task, episode_scene=episode.scene)
+        if judges(task, episode)
     ]
     return labels.write(made)
