@@ -23,4 +23,10 @@ def assess(iteration: Iteration, live: str, ports: Ports) -> dict[str, Any]:
         transaction=f"{iteration.number:04d}-final",
         ports=ports,
     )
-    return {"policy_id": live, "episodes_version": version, "tasks": results(episodes), "work_s": work_s}
+    return {
+        "policy_id": live,
+        "episodes_version": version,
+        "data_digests": {"episodes": ports.episodes.digest(version)},
+        "tasks": results(episodes),
+        "work_s": work_s,
+    }

@@ -18,4 +18,9 @@ def ingest(iteration: Iteration, ports: Ports) -> dict[str, Any]:
         transaction=f"{iteration.number:04d}-ingest",
         ports=ports,
     )
-    return {"episodes_version": version, "tasks": results(episodes), "work_s": work_s}
+    return {
+        "episodes_version": version,
+        "data_digests": {"episodes": ports.episodes.digest(version)},
+        "tasks": results(episodes),
+        "work_s": work_s,
+    }

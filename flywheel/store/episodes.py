@@ -104,6 +104,9 @@ class DeltaEpisodes:
     def committed(self, transaction: str) -> int | None:
         return self._table.committed(transaction)
 
+    def digest(self, version: int) -> str:
+        return self._table.digest(version)
+
     def summaries(self, *, version: int | None = None, iteration: int | None = None) -> list[EpisodeSummary]:
         found: list[EpisodeSummary] = []
         for file in self._table.files(version):

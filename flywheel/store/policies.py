@@ -1,9 +1,11 @@
 """The files of policy versions."""
 
 from collections.abc import Mapping
+from hashlib import sha256
 
 from flywheel.core.errors import RecordExistsError
 from flywheel.core.policy import PolicyVersion
+from flywheel.ports import Proof, unproven
 from flywheel.store import bundles, layout
 from flywheel.store.objects import Objects
 
@@ -14,7 +16,7 @@ class ObjectPolicies:
     def __init__(self, *, objects: Objects) -> None:
         self._objects = objects
 
-    def save(self, version: PolicyVersion, files: Mapping[str, bytes]) -> None:
+    def save(self, version: PolicyVersion, files: Mapping[str, bytes], *, proof: Proof = unproven) -> None:
         folder = layout.policy(version.policy_id)
         if bundles.facts(self._objects, folder) is not None:
             raise RecordExistsError(f"{folder}: policy version {version.policy_id} is already there")
@@ -24,8 +26,9 @@ class ObjectPolicies:
             "parent": version.parent,
             "digest": version.digest,
             "trained_on": dict(version.trained_on),
+            "contract": version.contract,
         }
-        bundles.save(self._objects, folder, files, {"version": described})
+        bundles.save(self._objects, folder, files, {"version": described}, proof=proof)
 
     def load(self, policy_id: str) -> Mapping[str, bytes]:
         return bundles.load(self._objects, layout.policy(policy_id))
@@ -33,3 +36,6 @@ class ObjectPolicies:
     def version(self, policy_id: str) -> PolicyVersion | None:
         manifest = bundles.facts(self._objects, layout.policy(policy_id))
         return None if manifest is None else PolicyVersion(**manifest["version"])
+
+    def digests(self, policy_id: str) -> Mapping[str, str]:
+        return {name: sha256(data).hexdigest() for name, data in self.load(policy_id).items()}
