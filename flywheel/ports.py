@@ -1,10 +1,11 @@
 """What the stages need from the world. Implemented in store, cluster and metrics; in memory in the tests."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from flywheel.core.episode import Episode, EpisodeRequest, Floats, Outcome, Source
+from flywheel.core.exclusion import Exclusion
 from flywheel.core.plan import Plan
 from flywheel.core.policy import PolicyVersion
 from flywheel.core.task import Label
@@ -187,6 +188,10 @@ class TrainingRequest:
     temperature: float
     learning_rate: float
     seed: int
+    excluded: Exclusion = field(default_factory=Exclusion)
+    """Episodes that are left out."""
+    recalls: tuple[int, ...] = ()
+    """The recalls that say so."""
 
 
 @dataclass(frozen=True, kw_only=True)

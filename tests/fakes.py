@@ -246,6 +246,7 @@ class InstantTrainer:
             parent=request.parent,
             digest=sha256(weights).hexdigest(),
             trained_on={"episodes": request.episodes_version, "labels": request.labels_version},
+            recalls=request.recalls,
         )
         if self._policies.version(request.policy_id) is None:
             self._policies.save(version, {"weights": weights})

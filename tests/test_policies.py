@@ -56,6 +56,11 @@ def test_a_version_is_loaded_as_it_was_saved(policies):
     assert policies.version("p0003") == policy_version()
 
 
+def test_a_version_knows_the_recalls_that_counted(policies):
+    policies.save(policy_version(recalls=(2, 5)), FILES)
+    assert policies.version("p0003").recalls == (2, 5)
+
+
 def test_the_first_version_has_no_parent(policies):
     policies.save(policy_version("p0000", parent=None, iteration=0), FILES)
     assert policies.version("p0000").parent is None

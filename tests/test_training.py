@@ -14,6 +14,7 @@ from torch import nn
 from flywheel.core.contract import Body, Modality, unite
 from flywheel.core.episode import Source
 from flywheel.core.errors import CheckpointError, EpisodeError, TrainingError
+from flywheel.core.exclusion import Exclusion
 from flywheel.core.policy import PolicyVersion
 from flywheel.learning import codec
 from flywheel.ports import TrainingRequest
@@ -186,7 +187,7 @@ def test_the_statistics_are_those_of_the_data(trained):
 
 def identity(**changes):
     plain = {"episodes_version": 1, "labels_version": 1, "parent": None, "seed": 11, "num_workers": 1}
-    return plain | changes
+    return plain | {"excluded": {"policies": [], "episodes": []}} | changes
 
 
 @pytest.mark.parametrize(("num_updates", "newest"), [(4, 4), (7, 4), (11, 8)])
@@ -292,11 +293,30 @@ def test_final_evaluations_stay_unseen(trained):
 
 def test_everything_but_final_evaluations_is_trained_on():
     episodes = [random_episode(seed, source=source) for seed, source in enumerate(Source)]
-    assert [episode.source for episode in trainable(episodes)] == [
+    assert [episode.source for episode in trainable(episodes, Exclusion())] == [
         Source.DEMONSTRATION,
         Source.COLLECTION,
         Source.EVALUATION,
     ]
+
+
+@pytest.mark.parametrize(
+    "excluded", [Exclusion(policies=frozenset({"wrong"})), Exclusion(episodes=frozenset({"e10", "e11"}))]
+)
+def test_what_is_excluded_stays_unseen(trained, excluded):
+    """Not even its statistics are taken."""
+    shelf = Shelf(made_episodes() + made_episodes(count=2, first=10, behaviour_policy="wrong"))
+    result = shelf.run(excluded=excluded, recalls=(4,))
+    assert weights(shelf) == weights(trained[0])
+    assert shelf.policies.version("p0001").recalls == result.version.recalls == (4,)
+
+
+def test_a_checkpoint_of_other_exclusions_is_not_gone_on_from(trained):
+    shelf = Shelf(made_episodes() + made_episodes(count=2, first=10, behaviour_policy="wrong"))
+    with pytest.raises(KilledError):
+        shelf.run(wrap=killed_after(5))
+    shelf.run(excluded=Exclusion(policies=frozenset({"wrong"})))
+    assert weights(shelf) == weights(trained[0])
 
 
 def test_the_pinned_versions_are_read_whatever_came_after(trained):

@@ -31,6 +31,8 @@ class PolicyVersion:
     """Delta table -> version."""
     contract: str | None = None
     """Digest of what it sees and does; None where it was not said."""
+    recalls: tuple[int, ...] = ()
+    """Those that counted: their episodes were left out."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -27,6 +27,7 @@ class ObjectPolicies:
             "digest": version.digest,
             "trained_on": dict(version.trained_on),
             "contract": version.contract,
+            "recalls": list(version.recalls),
         }
         bundles.save(self._objects, folder, files, {"version": described}, proof=proof)
 
@@ -35,7 +36,10 @@ class ObjectPolicies:
 
     def version(self, policy_id: str) -> PolicyVersion | None:
         manifest = bundles.facts(self._objects, layout.policy(policy_id))
-        return None if manifest is None else PolicyVersion(**manifest["version"])
+        if manifest is None:
+            return None
+        described = manifest["version"]
+        return PolicyVersion(**{**described, "recalls": tuple(described.get("recalls", ()))})
 
     def digests(self, policy_id: str) -> Mapping[str, str]:
         return {name: sha256(data).hexdigest() for name, data in self.load(policy_id).items()}
