@@ -98,8 +98,7 @@ def _goes_on(iteration: Iteration, iterations: int, until: float | None) -> bool
 
 def _is_unassessed(iteration: Iteration, ports: Ports) -> bool:
     return (
-        iteration.outcomes[Stage.DEPLOY]["live"] is not None
-        and ports.records.read(final_key(iteration.number)) is None
+        iteration.outcomes[Stage.DEPLOY]["live"] is not None and ports.records.read(final_key(iteration.number)) is None
     )
 
 

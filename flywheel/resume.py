@@ -59,9 +59,8 @@ def _version(table: str, outcome: Outcomes) -> int:
 
 
 def _check_data(table: str, version: int, recorded: str, where: str, ports: Ports) -> None:
-    tables = {"episodes": ports.episodes, "labels": ports.labels}
     try:
-        found = tables[table].digest(version)
+        found = ports.episodes.digest(version) if table == "episodes" else ports.labels.digest(version)
     except NotFoundError as failure:
         raise ResumeError(f"{where}: {failure}; {RESTORE}") from failure
     if found != recorded:

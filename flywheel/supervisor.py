@@ -8,7 +8,7 @@ import ray
 
 from flywheel import loop, wiring
 from flywheel.config import Config
-from flywheel.core.errors import ConfigError, EpisodeError, FlywheelError, StoreError
+from flywheel.core.errors import ConfigError, EpisodeError, FlywheelError, ResumeError, StoreError
 from flywheel.journal import Journal, News
 
 
@@ -27,15 +27,15 @@ class Supervisor:
         self._config, self._store = config, store
         self._journal = Journal()
 
-    def run(self, *, iterations: int, until: float | None) -> Ending:
+    def run(self, *, iterations: int, until: float | None, accept_version: bool = False) -> Ending:
         """Turns the wheel until it is done, then writes the report. Errors come back as an ending, never raised."""
         try:
             with wiring.on_ray(self._config, self._store, self._journal) as ports:
-                loop.run(ports, iterations=iterations, until=until)
+                loop.run(ports, iterations=iterations, until=until, accept_version=accept_version)
             self._journal.event("writing the report")
             wiring.write_report(self._config, self._store)
         except FlywheelError as failure:
-            wrong_input = isinstance(failure, ConfigError | StoreError | EpisodeError)
+            wrong_input = isinstance(failure, ConfigError | ResumeError | StoreError | EpisodeError)
             return Ending(exit_code=2 if wrong_input else 1, message=str(failure))
         except Exception:  # noqa: BLE001 - the root cause must reach the user, whatever it is
             return Ending(exit_code=1, message=traceback.format_exc())

@@ -42,7 +42,12 @@ def test_a_report_of_nothing_is_refused(tmp_path):
 def test_another_configurations_store_is_refused_before_anything_is_said_or_started(pretrained):
     out = StringIO()
     with pytest.raises(ForeignStoreError, match="seed"):
-        launch.run(small_config(seed=9), store=pretrained, iterations=0, until=None, console=Console(file=out))
+        launch.run(
+            small_config(seed=9),
+            store=pretrained,
+            errand=launch.Errand(iterations=0, until=None),
+            console=Console(file=out),
+        )
     assert out.getvalue() == ""
 
 

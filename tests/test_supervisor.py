@@ -36,7 +36,7 @@ def test_a_damaged_store_ends_a_run_as_wrong_input(copied):
 def test_a_record_out_of_order_ends_a_run_as_a_failure(tmp_path):
     wiring.local(small_config(), str(tmp_path), Notebook()).records.write("iterations/0000/ingest", {"tasks": {}})
     ending = Supervisor(config=small_config(), store=str(tmp_path)).run(iterations=0, until=None)
-    assert ending == Ending(exit_code=1, message="iteration 0: ingest did not produce episodes_version")
+    assert ending == Ending(exit_code=1, message="iteration 0: ingest did not produce episodes_version, data_digests")
 
 
 def test_what_nobody_expected_ends_a_run_with_its_traceback(tmp_path):

@@ -139,14 +139,21 @@ class Learner:
             raise CheckpointError("the number of updates is missing")
         self.load_weights(state)
         self.num_updates = int(state["num_updates"])
-        for index, parameter in enumerate(self._learned):
-            moments = {name: state.get(f"optimizer.{index}.{name}") for name in OPTIMIZER_STATE}
-            missing = [name for name, value in moments.items() if value is None]
-            if missing and self.num_updates:
-                raise CheckpointError(f"the optimiser's state of parameter {index} lacks {', '.join(missing)}")
+        found = [self._moments(state, index) for index in range(len(self._learned))]
+        if self.num_updates and not any(found):
+            raise CheckpointError(f"the optimiser's state after {self.num_updates} updates is missing")
+        for parameter, moments in zip(self._learned, found, strict=True):
             self.optimizer.state[parameter] = {
-                name: value.to(parameter.device, copy=True) for name, value in moments.items() if value is not None
+                name: value.to(parameter.device, copy=True) for name, value in moments.items()
             }
+
+    def _moments(self, state: Mapping[str, Tensor], index: int) -> dict[str, Tensor]:
+        """The optimiser's of one parameter: all of them, or none where it was never updated."""
+        prefix, shape = f"optimizer.{index}.", self._learned[index].shape
+        moments = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
+        if moments and (moments.keys() != set(OPTIMIZER_STATE) or moments["exp_avg"].shape != shape):
+            raise CheckpointError(f"the optimiser's state of parameter {index} does not fit: {', '.join(moments)}")
+        return moments
 
     def load_weights(self, state: Mapping[str, Tensor]) -> None:
         """Takes both networks' weights; the optimiser and the count of updates stay new."""
