@@ -69,7 +69,7 @@ def _follow(config: Config, *, store: str, errand: Errand, console: Console) -> 
                 reason = str(failure).partition("\n")[0]
                 if deaths < MAX_SUPERVISORS:
                     display.tell(
-                        f"the supervisor died: {reason} The next one goes on, number {deaths + 1} of at most {MAX_SUPERVISORS}"
+                        f"the supervisor died: {reason} Number {deaths + 1} of at most {MAX_SUPERVISORS} goes on"
                     )
     return supervisor.Ending(
         exit_code=1,

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property, partial
+from pathlib import Path
 from typing import Any
 
 from torch import nn
@@ -29,12 +30,15 @@ from flywheel.store.identity import claim, configuration
 from flywheel.store.labels import DeltaLabels
 from flywheel.store.objects import open_objects
 from flywheel.store.policies import ObjectPolicies
+from flywheel.store.probe import prove_put_if_absent
 from flywheel.store.records import JsonRecords
+from flywheel.store.retries import Patience
+from flywheel.store.spool import SPOOL_PATIENCE, SpooledParts, default_folder
 from flywheel.workers.collecting import Collector
 from flywheel.workers.relabeling import relabel_episodes
 from flywheel.workers.training import Place, TrainingRun
 
-FREE_KEYS = ("iterations", "until", "resources")
+FREE_KEYS = ("iterations", "until", "resources", "storage")
 """Settings that may change between runs on one store: they do not change what any episode or policy is."""
 
 
@@ -46,7 +50,7 @@ class Workshop:
 
     def __init__(self, *, config: Config, store: str) -> None:
         self.config, self.store = config, store
-        self.objects = open_objects(store)
+        self.objects = open_objects(store, patience=Patience(deadline_s=config.storage.deadline_s))
         self.records = JsonRecords(objects=self.objects)
         self.policies = ObjectPolicies(objects=self.objects)
         self.checkpoints = ObjectCheckpoints(objects=self.objects)
@@ -87,8 +91,16 @@ class Workshop:
             environment=suites.factory(self.config.suites),
             demonstrator=partial(suites.demonstrator_of, self.config.suites),
             policies=self.policies,
-            episodes=self.episodes,
+            writer=self._writer(),
             num_environments=self.config.collect.num_environments,
+        )
+
+    def _writer(self) -> SpooledParts:
+        storage = self.config.storage
+        return SpooledParts(
+            episodes=DeltaEpisodes(objects=open_objects(self.store, patience=SPOOL_PATIENCE)),
+            folder=default_folder() if storage.spool_folder is None else Path(storage.spool_folder).expanduser(),
+            max_bytes=storage.spool_bytes,
         )
 
     def relabel(self, episode_ids: Sequence[str], episodes_version: int) -> Part:
@@ -137,10 +149,15 @@ class Workshop:
 
 
 def check(config: Config, store: str) -> None:
-    """Before any work: the tasks exist, and the store is this configuration's or new. ConfigError, StoreError."""
+    """Before any work: the tasks exist, and the store can be relied on and is this configuration's or new.
+
+    ConfigError, StoreError.
+    """
     suites.check(config.suites)
+    objects = open_objects(store, patience=Patience(deadline_s=config.storage.deadline_s))
+    prove_put_if_absent(objects)
     claim(
-        open_objects(store),
+        objects,
         config.model_dump(mode="json"),
         created_by=CODE_VERSION,
         free_keys=FREE_KEYS,

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from hypothesis import settings
 from ray_session import ray_session  # noqa: F401 - a fixture for all tests
+from s3_store import s3_store  # noqa: F401 - likewise
+from seaweed import seaweed  # noqa: F401 - likewise
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from fakes import DirectWriter
 
 from flywheel.core.contract import Body, Modality
 from flywheel.core.environment import Environment, Observation, Transition
@@ -98,7 +99,7 @@ class CountingCollectors:
             environment=self._environment,
             demonstrator=self._demonstrator,
             policies=self.policies,
-            episodes=self.episodes,
+            writer=DirectWriter(self.episodes),
             num_environments=self.num_environments,
         )
 

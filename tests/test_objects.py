@@ -19,9 +19,10 @@ CLOCK_TOLERANCE = timedelta(seconds=2)
 """Listings may round to seconds."""
 
 
-@pytest.fixture(params=["folder"])
+@pytest.fixture(params=["folder", "s3"])
 def objects(request, tmp_path) -> Objects:
-    return {"folder": lambda: LocalFolder(root=tmp_path / "a store")}[request.param]()
+    store = str(tmp_path / "a store") if request.param == "folder" else request.getfixturevalue("s3_store")
+    return open_objects(store)
 
 
 def test_what_was_put_is_there(objects):
@@ -198,7 +199,9 @@ def test_opening_a_store_makes_nothing(tmp_path):
 @pytest.mark.parametrize(
     ("url", "reason"),
     [
-        ("s3://bucket/prefix", "S3 is not supported yet"),
+        ("s3://Bucket/prefix", "must be s3://bucket/prefix, the bucket in lower case"),
+        ("s3://bucket/a%20b", "must be s3://bucket/prefix"),
+        ("s3://bucket/../b", "must be s3://bucket/prefix"),
         ("https://example.org/store", "unknown kind https://"),
         ("file://otherhost/store", "another host"),
         ("a%20b", "hexadecimal"),

@@ -100,8 +100,8 @@ def test_another_file_is_no_record(written, text):
 
 def test_a_record_of_a_newer_flywheel_is_refused(written):
     records, path = written
-    path.write_text(path.read_text().replace('"schema_version": 1', '"schema_version": 2'))
-    with pytest.raises(StoreError, match=r"records/a/b.json: has schema version 2, .* knows up to 1"):
+    path.write_text(path.read_text().replace('"schema_version": 2', '"schema_version": 3'))
+    with pytest.raises(StoreError, match=r"records/a/b.json: has schema version 3, .* knows up to 2"):
         records.read("a/b")
 
 

@@ -8,6 +8,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from flywheel.config.learner import Algorithm, NetworkConfig, TrainConfig
 from flywheel.config.section import Count, Name, Section, Share
+from flywheel.config.storage import StorageConfig
 from flywheel.config.suites import (
     GoalSuite,
     GymSuite,
@@ -33,6 +34,7 @@ __all__ = [
     "NoisyDemonstrations",
     "OgbenchSuite",
     "ResourcesConfig",
+    "StorageConfig",
     "Suite",
     "TrainConfig",
     "load",
@@ -99,6 +101,7 @@ class Config(Section):
     evaluate: EvaluateConfig = EvaluateConfig()
     gate: GateConfig = GateConfig()
     resources: ResourcesConfig = ResourcesConfig()
+    storage: StorageConfig = StorageConfig()
 
     @model_validator(mode="after")
     def _check(self) -> Self:

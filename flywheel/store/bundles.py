@@ -8,7 +8,7 @@ from flywheel.core.errors import CheckpointError, NotFoundError, RecordExistsErr
 from flywheel.ports import Proof, unproven
 from flywheel.store import layout
 from flywheel.store.objects import Objects
-from flywheel.store.sealed import seal, unseal
+from flywheel.store.sealed import put_sealed, seal, unseal
 
 
 def save(
@@ -39,11 +39,11 @@ def save(
             raise RecordExistsError(f"{folder}: was finished by somebody else meanwhile") from failure
         raise
     key = f"{folder}{layout.MANIFEST}"
-    manifest = seal({"files": entries, **facts}, name=key)
+    manifest = {"files": entries, **facts}
     if replace:
-        objects.put(key, manifest)
+        objects.put(key, seal(manifest, name=key))
     else:
-        objects.put_if_absent(key, manifest)
+        put_sealed(objects, key, manifest)
     kept = {key, *(f"{folder}{entry['object']}" for entry in entries.values())}
     for stale in [found for found in objects.keys(folder) if found not in kept]:
         objects.delete(stale)

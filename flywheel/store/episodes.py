@@ -98,6 +98,14 @@ class DeltaEpisodes:
     def write(self, episodes: Sequence[Episode]) -> Part:
         return self._table.write(_rows(sorted(episodes, key=lambda episode: episode.episode_id)))
 
+    def encoded(self, episodes: Sequence[Episode]) -> tuple[Part, bytes]:
+        """What `write` writes, for who has to keep it for a while."""
+        return self._table.encoded(_rows(sorted(episodes, key=lambda episode: episode.episode_id)))
+
+    def put(self, part: Part, data: bytes) -> None:
+        """Writes what `encoded` gave."""
+        self._table.put(part, data)
+
     def commit(self, parts: Sequence[Part], *, transaction: str) -> int:
         return self._table.commit(parts, transaction=transaction)
 

@@ -5,6 +5,7 @@ records/<key>.json                              immutable records
 episodes/, labels/                              Delta tables
 policies/<policy id>/                           files of a policy version, manifest.json last
 checkpoints/<policy id>/<update>/               files to go on training from, manifest.json last
+probe-<name>                                    there for a moment while a run starts
 """
 
 IDENTITY = "flywheel.json"
@@ -37,3 +38,8 @@ def checkpoints(policy_id: str) -> str:
 def checkpoint(policy_id: str, update: int) -> str:
     """The folder of one checkpoint; padded so that keys sort like updates."""
     return f"{checkpoints(policy_id)}{update:09d}/"
+
+
+def probe(name: str) -> str:
+    """What a start-up check writes and takes away."""
+    return f"probe-{name}"

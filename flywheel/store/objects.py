@@ -1,4 +1,4 @@
-"""Objects: named bytes. The only file that knows where they lie; all that a store needs from object storage."""
+"""Objects: named bytes, wherever they lie; all that a store needs from object storage."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -10,6 +10,8 @@ import pyarrow as pa
 from flywheel.core.errors import ConfigError
 from flywheel.store.folder import LocalFolder
 from flywheel.store.keys import ObjectEntry
+from flywheel.store.retries import Patience
+from flywheel.store.s3 import S3Bucket
 
 
 class Objects(Protocol):
@@ -61,15 +63,18 @@ class Objects(Protocol):
         ...
 
 
-def open_objects(url: str) -> Objects:
-    """A store's objects: `file://` or a path. ConfigError: no such kind of store."""
+def open_objects(url: str, *, patience: Patience | None = None) -> Objects:
+    """A store's objects: a path, `file://`, or `s3://bucket/prefix` with settings from the environment.
+
+    ConfigError: no such kind of store, or S3 that cannot be reached with these settings.
+    """
     scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]*)://", url)
     if scheme is None:
         return LocalFolder(root=url)
     if scheme[1].lower() == "s3":
-        raise ConfigError(f"store {url}: S3 is not supported yet; give a folder")
+        return S3Bucket.from_environment(url, patience or Patience())
     if scheme[1].lower() != "file":
-        raise ConfigError(f"store {url}: unknown kind {scheme[1]}://; give a folder or file://")
+        raise ConfigError(f"store {url}: unknown kind {scheme[1]}://; give a folder, file:// or s3://")
     parts = urlsplit(url)
     if parts.netloc not in ("", "localhost"):
         raise ConfigError(f"store {url}: a file:// URL of another host; write file:///path")

@@ -16,9 +16,10 @@ from deltalake import CommitProperties, DeltaTable, Transaction
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction, RemoveAction
 
-from flywheel.core.errors import NotFoundError, StoreError
+from flywheel.core.errors import NotFoundError, StoreError, StoreUnavailableError
 from flywheel.ports import Part
 from flywheel.store import layout
+from flywheel.store.delta_errors import translated
 from flywheel.store.objects import Objects
 
 ROW_GROUP_ROWS = 64
@@ -63,6 +64,12 @@ class Table:
 
     def write(self, rows: pa.Table) -> Part:
         """One file, invisible until committed. The same rows give the same file."""
+        part, data = self.encoded(rows)
+        self.put(part, data)
+        return part
+
+    def encoded(self, rows: pa.Table) -> tuple[Part, bytes]:
+        """What `write` writes, for who has to keep it for a while."""
         buffer = pa.BufferOutputStream()
         pq.write_table(
             rows,
@@ -74,8 +81,11 @@ class Table:
         )
         data = buffer.getvalue().to_pybytes()
         path = f"part-{sha256(data).hexdigest()}.parquet"
-        self._objects.put(layout.part(self._name, path), data)
-        return Part(path=path, num_bytes=len(data), num_rows=rows.num_rows)
+        return Part(path=path, num_bytes=len(data), num_rows=rows.num_rows), data
+
+    def put(self, part: Part, data: bytes) -> None:
+        """Writes what `encoded` gave."""
+        self._objects.put(layout.part(self._name, part.path), data)
 
     def commit(self, parts: Sequence[Part], *, transaction: str) -> int:
         """Makes the parts visible, all or none, and returns the version that did. A transaction commits once.
@@ -102,9 +112,10 @@ class Table:
             except CommitFailedError:
                 time.sleep(random.uniform(0, MAX_PAUSE_S))
             except (DeltaError, OSError) as failure:
-                raise StoreError(
-                    f"table {self._name}: cannot commit {transaction}: {_first_line(failure)}"
-                ) from failure
+                reason = translated(failure, what=f"table {self._name}: cannot commit {transaction}")
+                if not isinstance(reason, StoreUnavailableError):
+                    raise reason from failure
+                # Whether it was committed says the table, once it can be read.
         raise StoreError(f"table {self._name}: {COMMIT_ATTEMPTS} other commits came before {transaction}; try again")
 
     def committed(self, transaction: str) -> int | None:
@@ -191,7 +202,7 @@ class Table:
         except (DeltaError, OSError) as failure:
             if version is not None:
                 self._refuse_version(version, failure)
-            raise StoreError(f"table {self._name}: cannot be opened: {_first_line(failure)}") from failure
+            raise translated(failure, what=f"table {self._name}: cannot be opened") from failure
         if pa.schema(table.schema().to_arrow()) != self._schema:
             raise StoreError(
                 f"table {self._name}: has other columns than this flywheel writes: use the one that made it"
@@ -217,7 +228,7 @@ class Table:
         except (DeltaError, OSError) as failure:
             table = self._opened(None)  # Another process may have created it at the same time.
             if table is None:
-                raise StoreError(f"table {self._name}: cannot be created: {_first_line(failure)}") from failure
+                raise translated(failure, what=f"table {self._name}: cannot be created") from failure
             return table
         return self._delta(None)
 
@@ -240,5 +251,4 @@ def _ranges(metadata: pq.FileMetaData, columns: Sequence[str]) -> tuple[dict[str
 
 
 def _first_line(failure: Exception) -> str:
-    """Delta Lake's messages end in a backtrace."""
     return str(failure).partition("\n")[0]

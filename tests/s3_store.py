@@ -1,0 +1,27 @@
+"""A store in S3 for one test."""
+
+from uuid import uuid4
+
+import pytest
+from seaweed import Seaweed
+
+from flywheel.store.buckets import ensure_bucket
+from flywheel.store.retries import Patience
+from flywheel.store.settings import S3Settings
+
+BUCKET = "flywheel-tests"
+
+
+def new_store(server: Seaweed) -> str:
+    """Its URL: a prefix of its own in a bucket that all share."""
+    store = f"s3://{BUCKET}/{uuid4().hex}"
+    ensure_bucket(store, S3Settings.from_environment(server.environment), Patience())
+    return store
+
+
+@pytest.fixture
+def s3_store(seaweed: Seaweed, monkeypatch: pytest.MonkeyPatch) -> str:
+    """An empty one, and the environment to reach it."""
+    for name, value in seaweed.environment.items():
+        monkeypatch.setenv(name, value)
+    return new_store(seaweed)
