@@ -1,7 +1,9 @@
 """What the commands do once their arguments are known: start Ray, hand over to the supervisor, show its news."""
 
 import os
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import ray
@@ -44,7 +46,7 @@ def run(config: Config, *, store: str, errand: Errand, console: Console) -> int:
     )
     places, gpus = wiring.num_places(config.resources), wiring.num_gpus(config.resources)
     with RaySession(num_cpus=places, num_gpus=gpus) as session, session.watched(_leave):
-        ending = _follow(config, store=store, errand=errand, console=console)
+        ending = follow(partial(supervisor.start, config=config, store=store), errand, console)
     if ending.exit_code:
         _complain(ending.message)
     else:
@@ -59,12 +61,12 @@ def report(store: str, console: Console) -> None:
     _say_where(store, console)
 
 
-def _follow(config: Config, *, store: str, errand: Errand, console: Console) -> supervisor.Ending:
-    """Shows one supervisor's news, and those of the next if it dies: the records say where that one goes on."""
+def follow(start: Callable[[], Any], errand: Errand, console: Console) -> supervisor.Ending:
+    """Starts a supervisor and shows its news, and another if it dies: the records say where that one goes on."""
     with Display(console=console) as display:
         for deaths in range(1, MAX_SUPERVISORS + 1):
             try:
-                return _followed(supervisor.start(config=config, store=store), errand, display)
+                return _followed(start(), errand, display)
             except RayActorError as failure:
                 reason = str(failure).partition("\n")[0]
                 if deaths < MAX_SUPERVISORS:
