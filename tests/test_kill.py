@@ -6,6 +6,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from faults import DEADLINE_S, OUTPUT, inspect, kill, kill_head, running, wait_until, write_config
@@ -56,6 +57,11 @@ def records(store: Path) -> dict[str, bytes]:
     return {str(path.relative_to(store)): path.read_bytes() for path in sorted((store / "records").rglob("*.json"))}
 
 
+def whole(settings: dict[str, Any], store: Path, *, iterations: int) -> None:
+    found = inspect(settings, str(store), iterations=iterations)
+    assert (found.missing, found.twice, found.errors) == ([], [], [])
+
+
 @pytest.mark.timeout(540)
 def test_a_run_that_is_killed_everywhere_ends_like_one_that_is_not(tmp_path: Path):
     settings = small_settings()
@@ -65,11 +71,9 @@ def test_a_run_that_is_killed_everywhere_ends_like_one_that_is_not(tmp_path: Pat
     pretraining = store / "records" / "iterations" / "0000"
     points: list[tuple[Callable[[Path, Callable[[], bool]], None], Callable[[], bool]]] = [
         (kill_the_head_when, (pretraining / "ingest.json").exists),
-        (kill_when, (pretraining / "relabel.json").exists),
         (kill_when, lambda: any((store / "checkpoints" / "policy-0000").rglob("manifest.json"))),
         (kill_when, (pretraining / "train.json").exists),
         (kill_the_head_when, (pretraining / "evaluate.json").exists),
-        (kill_when, (pretraining / "deploy.json").exists),
         (kill_when, one_more_file_of_episodes(store)),
         (kill_when, (improvement / "collect.json").exists),
     ]
@@ -83,8 +87,7 @@ def test_a_run_that_is_killed_everywhere_ends_like_one_that_is_not(tmp_path: Pat
         assert process.wait(DEADLINE_S) == 0, (tmp_path / OUTPUT).read_text()
     now = records(store)
     assert {key: now[key] for key in kept} == kept
-    found = inspect(settings, str(store), iterations=1)
-    assert (found.missing, found.twice, found.errors) == ([], [], [])
+    whole(settings, store, iterations=1)
 
 
 @pytest.mark.timeout(540)
@@ -94,16 +97,13 @@ def test_one_command_outlives_every_process_that_it_can_replace(tmp_path: Path):
     store, said = tmp_path / "runs" / NAME, tmp_path / OUTPUT
     stage = store / "records" / "iterations" / "0000"
     killed: dict[str, int | None] = {}
-    with running(tmp_path) as process:
+    with running(tmp_path, "--iterations", "0") as process:
         killed["collector"] = kill(process, "collector")
-        wait_for(process, tmp_path, (stage / "relabel.json").exists)
-        killed["training worker"] = kill(process, "training worker")
-        wait_for(process, tmp_path, (stage / "evaluate.json").exists)
-        killed["replica"] = kill(process, "replica")
-        wait_for(process, tmp_path, (stage / "deploy.json").exists)
+        wait_for(process, tmp_path, (stage / "ingest.json").exists)
         killed["supervisor"] = kill(process, "supervisor")
+        killed["training worker"] = kill(process, "training worker")
+        killed["replica"] = kill(process, "replica")
         assert process.wait(DEADLINE_S) == 0, said.read_text()
     assert None not in killed.values(), killed
     assert "the supervisor died: " in said.read_text()
-    found = inspect(settings, str(store), iterations=1)
-    assert (found.missing, found.twice, found.errors) == ([], [], [])
+    whole(settings, store, iterations=0)

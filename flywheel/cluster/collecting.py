@@ -126,7 +126,7 @@ class RayCollectors:
         self._actors = {}
 
     def _start(self, numbers: Sequence[int]) -> None:
-        """Returns when these collectors are ready; those that died since the last use, or as they start, are replaced."""
+        """Returns when these collectors are ready; those that died since the last use, or as they start, are new."""
         for _ in range(START_ATTEMPTS):
             for number in numbers:
                 if number not in self._actors:
