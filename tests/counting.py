@@ -31,10 +31,11 @@ class Counting:
 
     def __init__(self, *, folder: Path) -> None:
         self._folder = folder
-        self._fates = json.loads((folder / FATES).read_text())
+        self._fates: Mapping[str, str] = {}
         self._seed = self._count = 0
 
     def reset(self, seed: int) -> Observation:
+        self._fates = json.loads((self._folder / FATES).read_text())
         self._seed, self._count = seed, 0
         return self._observation()
 
@@ -111,7 +112,7 @@ class CountingCollectors:
 
 
 def decide_fates(folder: Path, fates: Mapping[int, str]) -> None:
-    """Seed -> `raise`, `hang`, `die` or `die once`, for the environments made from now on."""
+    """Seed -> `raise`, `hang`, `die` or `die once`, for the episodes that begin from now on."""
     (folder / FATES).write_text(json.dumps(fates))
 
 

@@ -8,6 +8,7 @@ from small import small_config
 
 from flywheel import supervisor, wiring
 from flywheel.loop import run
+from flywheel.store.sealed import seal, unseal
 from flywheel.supervisor import Ending, Supervisor
 
 
@@ -31,6 +32,18 @@ def test_a_damaged_store_ends_a_run_as_wrong_input(copied):
     ending = Supervisor(config=small_config(), store=str(copied)).run(iterations=0, until=None)
     assert ending.exit_code == 2
     assert "iterations/0000/train.json: damaged or edited" in ending.message
+
+
+def test_an_iteration_of_another_release_ends_a_run_as_wrong_input(copied):
+    stages = copied / "records" / "iterations" / "0000"
+    ingested = stages / "ingest.json"
+    ingested.write_bytes(seal(unseal(ingested.read_bytes(), name="") | {"flywheel": "0.0.1"}, name=""))
+    (stages / "deploy.json").unlink()
+    owner = Supervisor(config=small_config(), store=str(copied))
+    refused = owner.run(iterations=0, until=None)
+    assert refused.exit_code == 2
+    assert "iteration 0, ingest: was recorded by flywheel 0.0.1" in refused.message
+    assert not (stages / "deploy.json").exists()
 
 
 def test_a_record_out_of_order_ends_a_run_as_a_failure(tmp_path):
