@@ -67,7 +67,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self._handle()
 
-    do_PUT = do_DELETE = do_GET  # noqa: N815 - names that http.server prescribes
+    do_HEAD = do_PUT = do_DELETE = do_GET  # noqa: N815 - names that http.server prescribes
 
     def log_message(self, *_: Any) -> None:
         pass
@@ -104,7 +104,8 @@ class _Handler(BaseHTTPRequestHandler):
         if status != 204:
             self.send_header("Content-Length", str(len(data)))
         self.end_headers()
-        self.wfile.write(data)
+        if self.command != "HEAD":
+            self.wfile.write(data)
 
 
 def _error(code: str) -> bytes:

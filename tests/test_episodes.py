@@ -23,11 +23,15 @@ from flywheel.core.errors import NotFoundError, StoreError
 from flywheel.ports import Part
 from flywheel.store.episodes import SCHEMA, DeltaEpisodes
 from flywheel.store.folder import LocalFolder
+from flywheel.store.objects import open_objects
 
 
-@pytest.fixture(params=["memory", "delta"])
+@pytest.fixture(params=["memory", "folder", "s3"])
 def table(request, tmp_path):
-    return MemoryEpisodes() if request.param == "memory" else DeltaEpisodes(objects=LocalFolder(root=tmp_path))
+    if request.param == "memory":
+        return MemoryEpisodes()
+    store = str(tmp_path) if request.param == "folder" else request.getfixturevalue("s3_store")
+    return DeltaEpisodes(objects=open_objects(store))
 
 
 @pytest.fixture

@@ -7,14 +7,18 @@ from fakes import MemoryPolicies
 
 from flywheel.core.errors import CheckpointError, RecordExistsError
 from flywheel.store.folder import LocalFolder
+from flywheel.store.objects import open_objects
 from flywheel.store.policies import ObjectPolicies
 
 FILES = {"weights.safetensors": bytes(range(256)), "contract.json": b"{}", "empty": b""}
 
 
-@pytest.fixture(params=["memory", "objects"])
+@pytest.fixture(params=["memory", "folder", "s3"])
 def policies(request, tmp_path):
-    return MemoryPolicies() if request.param == "memory" else ObjectPolicies(objects=LocalFolder(root=tmp_path))
+    if request.param == "memory":
+        return MemoryPolicies()
+    store = str(tmp_path) if request.param == "folder" else request.getfixturevalue("s3_store")
+    return ObjectPolicies(objects=open_objects(store))
 
 
 @pytest.fixture

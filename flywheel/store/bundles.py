@@ -4,7 +4,13 @@ from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
 
-from flywheel.core.errors import CheckpointError, NotFoundError, RecordExistsError, StoreError
+from flywheel.core.errors import (
+    CheckpointError,
+    NotFoundError,
+    RecordExistsError,
+    StoreError,
+    StoreUnavailableError,
+)
 from flywheel.ports import Proof, unproven
 from flywheel.store import layout
 from flywheel.store.objects import Objects
@@ -62,6 +68,8 @@ def facts(objects: Objects, folder: str) -> dict[str, Any] | None:
         return unseal(objects.get(key), name=key)
     except NotFoundError:
         return None
+    except StoreUnavailableError:
+        raise
     except StoreError as failure:
         raise CheckpointError(str(failure)) from failure
 

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from hashlib import sha256
 
-from flywheel.core.errors import RecordExistsError
 from flywheel.core.policy import PolicyVersion
 from flywheel.ports import Proof, unproven
 from flywheel.store import bundles, layout
 from flywheel.store.objects import Objects
+from flywheel.store.sealed import taken
 
 
 class ObjectPolicies:
@@ -19,7 +19,7 @@ class ObjectPolicies:
     def save(self, version: PolicyVersion, files: Mapping[str, bytes], *, proof: Proof = unproven) -> None:
         folder = layout.policy(version.policy_id)
         if bundles.facts(self._objects, folder) is not None:
-            raise RecordExistsError(f"{folder}: policy version {version.policy_id} is already there")
+            raise taken(self._objects, f"{folder}{layout.MANIFEST}")
         described = {
             "policy_id": version.policy_id,
             "iteration": version.iteration,

@@ -18,7 +18,7 @@ from minio.error import S3Error
 from minio.signer import sign_v4_s3
 from minio.time import to_amz_date, utcnow
 
-from flywheel.core.errors import ConfigError, RecordExistsError, StoreUnavailableError
+from flywheel.core.errors import ConfigError, RecordExistsError
 from flywheel.store.keys import ObjectEntry, check_key
 from flywheel.store.ranges import RangeFile
 from flywheel.store.retries import Patience, persist
@@ -72,21 +72,18 @@ class S3Bucket:
         )
 
     def put_if_absent(self, key: str, data: bytes) -> None:
-        unanswered = False
+        num_attempts = 0
 
         def attempt(name: str) -> None:
-            nonlocal unanswered
-            try:
-                self._put_new(name, data)
-            except StoreUnavailableError:
-                unanswered = True
-                raise
+            nonlocal num_attempts
+            num_attempts += 1
+            self._put_new(name, data)
 
         try:
             self._call(key, attempt)
         except RecordExistsError:
             # An attempt whose answer was lost may have succeeded.
-            if not unanswered or self.get(key) != data:
+            if num_attempts == 1 or self.get(key) != data:
                 raise
 
     def get(self, key: str) -> bytes:

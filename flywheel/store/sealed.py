@@ -61,11 +61,16 @@ def put_sealed(objects: Objects, key: str, content: Mapping[str, Any]) -> None:
     try:
         objects.put_if_absent(key, seal(content, name=key))
     except RecordExistsError as failure:
-        writer = writer_of(objects.get(key), name=key)
-        raise RecordExistsError(
-            f"{failure}, written by {writer or 'an older flywheel'}. Are two runs at work on one store? "
-            "This one stops; what it made is not lost, the same command goes on from it"
-        ) from failure
+        raise taken(objects, key) from failure
+
+
+def taken(objects: Objects, key: str) -> RecordExistsError:
+    """The error of who came second."""
+    writer = writer_of(objects.get(key), name=key)
+    return RecordExistsError(
+        f"{objects.url(key)}: is already there, written by {writer or 'an older flywheel'}. "
+        "Are two runs at work on one store? This one stops; the other goes on"
+    )
 
 
 def plain(content: Mapping[str, Any]) -> dict[str, Any]:
