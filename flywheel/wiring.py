@@ -38,7 +38,7 @@ from flywheel.workers.collecting import Collector
 from flywheel.workers.relabeling import relabel_episodes
 from flywheel.workers.training import Place, TrainingRun
 
-FREE_KEYS = ("iterations", "until", "resources", "storage")
+FREE_KEYS = ("iterations", "until", "resources", "storage", "retention")
 """Settings that may change between runs on one store: they do not change what any episode or policy is."""
 
 
@@ -170,6 +170,11 @@ def configuration_of(store: str) -> Config:
     if found is None:
         raise ConfigError(f"{store}: no flywheel was ever run here")
     return parse(found, origin=store)
+
+
+def plan_of(store: str) -> Plan:
+    """What every turn on the store does. ConfigError: no flywheel was ever run there."""
+    return Workshop(config=configuration_of(store), store=store).plan()
 
 
 def policies_of(store: str) -> Policies:

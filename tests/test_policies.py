@@ -117,7 +117,7 @@ def test_who_is_overtaken_while_it_proves_its_files_says_that_another_was_first(
         ObjectPolicies(objects=LocalFolder(root=tmp_path)).save(policy_version(), FILES)
         raise CheckpointError("its files were removed")
 
-    with pytest.raises(RecordExistsError, match=r"policies/p0003/: was finished by somebody else"):
+    with pytest.raises(RecordExistsError, match=r"policies/p0003/manifest.json: is already there, written by process"):
         policies.save(policy_version(), {"weights.safetensors": b"other"}, proof=overtaken)
     assert policies.load("p0003") == FILES
 

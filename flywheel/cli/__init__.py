@@ -80,6 +80,9 @@ def check_config(config: ConfigFile) -> None:
     print(f"{config}: {checked.name}, {num_tasks} tasks, {checked.train.algorithm}: all settings are valid")
 
 
+app.command()(lineage.recall)
+
+
 def _load(path: Path) -> configuration.Config:
     """ConfigError names the file, the key and the value; of a task, the nearest names."""
     config = configuration.load(path)

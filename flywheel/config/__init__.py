@@ -7,6 +7,7 @@ import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from flywheel.config.learner import Algorithm, NetworkConfig, TrainConfig
+from flywheel.config.retention import RetentionConfig, RetentionRule
 from flywheel.config.section import Count, Name, Section, Share
 from flywheel.config.storage import StorageConfig
 from flywheel.config.suites import (
@@ -34,6 +35,8 @@ __all__ = [
     "NoisyDemonstrations",
     "OgbenchSuite",
     "ResourcesConfig",
+    "RetentionConfig",
+    "RetentionRule",
     "StorageConfig",
     "Suite",
     "TrainConfig",
@@ -102,6 +105,7 @@ class Config(Section):
     gate: GateConfig = GateConfig()
     resources: ResourcesConfig = ResourcesConfig()
     storage: StorageConfig = StorageConfig()
+    retention: RetentionConfig = RetentionConfig()
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -9,6 +9,7 @@ FlywheelError
 ├── StoreError           the store could not do what was asked
 │   ├── RecordExistsError    a record is already there; somebody else wrote it first
 │   ├── NotFoundError        no such object
+│   ├── NewerSchemaError     an object was written by a newer flywheel
 │   ├── CheckpointError      a checkpoint is missing, damaged or does not fit
 │   └── StoreUnavailableError  the store cannot be reached, or keeps failing
 ├── EnvironmentFailure   an environment raised, hung or returned nonsense
@@ -53,6 +54,10 @@ class RecordExistsError(StoreError):
 
 class NotFoundError(StoreError):
     """No such object."""
+
+
+class NewerSchemaError(StoreError):
+    """An object was written by a newer flywheel; it is not guessed at."""
 
 
 class CheckpointError(StoreError):

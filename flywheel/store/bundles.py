@@ -7,14 +7,13 @@ from typing import Any
 from flywheel.core.errors import (
     CheckpointError,
     NotFoundError,
-    RecordExistsError,
     StoreError,
     StoreUnavailableError,
 )
 from flywheel.ports import Proof, unproven
 from flywheel.store import layout
 from flywheel.store.objects import Objects
-from flywheel.store.sealed import put_sealed, seal, unseal
+from flywheel.store.sealed import put_sealed, seal, taken, unseal
 
 
 def save(
@@ -39,10 +38,10 @@ def save(
         entries[name] = {"object": f"{digest[:16]}-{name}", "sha256": digest, "num_bytes": len(data)}
         objects.put(f"{folder}{entries[name]['object']}", data)
     try:
-        proof({name: _checked(objects, folder, name, entry) for name, entry in entries.items()})
+        proof({name: checked(objects, folder, name, entry) for name, entry in entries.items()})
     except CheckpointError as failure:
         if not replace and is_finished(objects, folder):  # whose writer removed what its manifest does not name
-            raise RecordExistsError(f"{folder}: was finished by somebody else meanwhile") from failure
+            raise taken(objects, f"{folder}{layout.MANIFEST}") from failure
         raise
     key = f"{folder}{layout.MANIFEST}"
     manifest = {"files": entries, **facts}
@@ -79,7 +78,7 @@ def load(objects: Objects, folder: str) -> dict[str, bytes]:
     manifest = facts(objects, folder)
     if manifest is None:
         raise CheckpointError(f"{folder}: was never finished: it has no {layout.MANIFEST}")
-    return {name: _checked(objects, folder, name, entry) for name, entry in manifest["files"].items()}
+    return {name: check(objects, folder, name, entry) for name, entry in manifest["files"].items()}
 
 
 def discard(objects: Objects, folder: str) -> None:
@@ -89,7 +88,8 @@ def discard(objects: Objects, folder: str) -> None:
         objects.delete(key)
 
 
-def _checked(objects: Objects, folder: str, name: str, entry: Mapping[str, Any]) -> bytes:
+def check(objects: Objects, folder: str, name: str, entry: Mapping[str, Any]) -> bytes:
+    """A file's bytes. CheckpointError: they are not what its entry in the manifest says."""
     key = f"{folder}{entry['object']}"
     try:
         data = objects.get(key)

@@ -95,6 +95,21 @@ class DeltaEpisodes:
     def __init__(self, *, objects: Objects) -> None:
         self._table = Table(objects=objects, name=layout.EPISODES, schema=SCHEMA, ranged=("episode_id", "iteration"))
 
+    @property
+    def table(self) -> Table:
+        """For those who look after files rather than episodes."""
+        return self._table
+
+    def of_file(self, key: str) -> Iterator[Episode]:
+        """All episodes of one file, committed or not, in its order. StoreError names what is damaged."""
+        for rows in self._table.groups(key, columns=SCHEMA.names):
+            group = _Group(rows, key=key)
+            yield from (group.episode(row) for row in range(rows.num_rows))
+
+    def summaries_of_file(self, key: str) -> list[EpisodeSummary]:
+        """All episodes of one file, committed or not. Reads no arrays."""
+        return [_summary(row) for row in self._table.rows(key, columns=SUMMARY).to_pylist()]
+
     def write(self, episodes: Sequence[Episode]) -> Part:
         return self._table.write(_rows(sorted(episodes, key=lambda episode: episode.episode_id)))
 

@@ -31,6 +31,19 @@ class DeltaLabels:
     def __init__(self, *, objects: Objects) -> None:
         self._table = Table(objects=objects, name=layout.LABELS, schema=SCHEMA, ranged=("episode_id",))
 
+    @property
+    def table(self) -> Table:
+        """For those who look after files rather than labels."""
+        return self._table
+
+    def of_file(self, key: str) -> list[Label]:
+        """All labels of one file, also those that newer ones replace. StoreError names what is damaged."""
+        rows = self._table.rows(key, columns=SCHEMA.names)
+        return [
+            Label(**scalars, rewards=rewards)
+            for scalars, rewards in zip(rows.select(SCALARS).to_pylist(), arrays(rows["rewards"]), strict=True)
+        ]
+
     def write(self, labels: Sequence[Label]) -> Part:
         ordered = sorted(labels, key=lambda label: (label.episode_id, label.task, *_age(label)))
         columns = {name: [getattr(label, name) for label in ordered] for name in SCALARS}
@@ -49,9 +62,7 @@ class DeltaLabels:
     def read(self, *, version: int | None = None) -> Mapping[str, Sequence[Label]]:
         newest: dict[tuple[str, str], Label] = {}
         for file in self._table.files(version):
-            rows = self._table.rows(file.key, columns=SCHEMA.names)
-            for scalars, rewards in zip(rows.select(SCALARS).to_pylist(), arrays(rows["rewards"]), strict=True):
-                label = Label(**scalars, rewards=rewards)
+            for label in self.of_file(file.key):
                 known = newest.setdefault((label.episode_id, label.task), label)
                 if _age(label) > _age(known):
                     newest[label.episode_id, label.task] = label

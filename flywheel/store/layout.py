@@ -6,6 +6,7 @@ episodes/, labels/                              Delta tables
 policies/<policy id>/                           files of a policy version, manifest.json last
 checkpoints/<policy id>/<update>/               files to go on training from, manifest.json last
 probe-<name>                                    there for a moment while a run starts
+quarantine/<time>/<key>                         what a repair took out of the way
 """
 
 IDENTITY = "flywheel.json"
@@ -13,6 +14,8 @@ EPISODES = "episodes"
 LABELS = "labels"
 RECORDS = "records/"
 MANIFEST = "manifest.json"
+POLICIES = "policies/"
+CHECKPOINTS = "checkpoints/"
 
 
 def record(key: str) -> str:
@@ -27,12 +30,12 @@ def part(table: str, path: str) -> str:
 
 def policy(policy_id: str) -> str:
     """The folder of a policy version."""
-    return f"policies/{policy_id}/"
+    return f"{POLICIES}{policy_id}/"
 
 
 def checkpoints(policy_id: str) -> str:
     """The folder of a policy version's training checkpoints."""
-    return f"checkpoints/{policy_id}/"
+    return f"{CHECKPOINTS}{policy_id}/"
 
 
 def checkpoint(policy_id: str, update: int) -> str:
@@ -43,3 +46,8 @@ def checkpoint(policy_id: str, update: int) -> str:
 def probe(name: str) -> str:
     """What a start-up check writes and takes away."""
     return f"probe-{name}"
+
+
+def quarantined(time: str, key: str) -> str:
+    """Where a repair moves the object."""
+    return f"quarantine/{time}/{key}"

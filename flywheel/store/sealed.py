@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
 
-from flywheel.core.errors import RecordExistsError, StoreError
+from flywheel.core.errors import NewerSchemaError, RecordExistsError, StoreError
 from flywheel.store.objects import Objects
 from flywheel.store.writer import Writer, this_process
 
@@ -48,7 +48,7 @@ def _opened(data: bytes, *, name: str) -> dict[str, Any]:
             f"{name}: damaged: not what flywheel writes ({type(failure).__name__}: {failure})"
         ) from failure
     if not isinstance(version, int) or version > SCHEMA_VERSION:
-        raise StoreError(
+        raise NewerSchemaError(
             f"{name}: has schema version {version}, this flywheel knows up to {SCHEMA_VERSION}: use a newer flywheel"
         )
     if not isinstance(content, dict) or digest != _digest(covered):

@@ -4,7 +4,7 @@ import json
 import random
 import time
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
@@ -42,6 +42,10 @@ class DataFile:
     """A committed file. Ranges of columns are None where the table does not know them."""
 
     key: str
+    path: str
+    """Relative to its table."""
+    num_bytes: int
+    num_rows: int
     least: dict[str, Any]
     """Column -> its smallest value."""
     greatest: dict[str, Any]
@@ -62,6 +66,10 @@ class Table:
         """`ranged` columns are scalars whose range is kept for each file, so that readers can skip files."""
         self._objects, self._name, self._schema, self._ranged = objects, name, schema, tuple(ranged)
 
+    @property
+    def columns(self) -> list[str]:
+        return list(self._schema.names)
+
     def write(self, rows: pa.Table) -> Part:
         """One file, invisible until committed. The same rows give the same file."""
         part, data = self.encoded(rows)
@@ -80,8 +88,7 @@ class Table:
             write_page_checksum=True,
         )
         data = buffer.getvalue().to_pybytes()
-        path = f"part-{sha256(data).hexdigest()}.parquet"
-        return Part(path=path, num_bytes=len(data), num_rows=rows.num_rows), data
+        return Part(path=_name(data), num_bytes=len(data), num_rows=rows.num_rows), data
 
     def put(self, part: Part, data: bytes) -> None:
         """Writes what `encoded` gave."""
@@ -95,19 +102,38 @@ class Table:
         done = self.committed(transaction)
         if done is not None:
             return done
-        actions: list[AddAction | RemoveAction] = [
-            self._action(part) for part in {part.path: part for part in parts}.values()
-        ]
+        actions = [self._action(part) for part in {part.path: part for part in parts}.values()]
+        return self._commit(lambda _: actions, transaction)
+
+    def replace(self, paths: Sequence[str], parts: Sequence[Part], *, transaction: str, changes_data: bool) -> int:
+        """A new version with the parts instead of the files at the paths; older versions stay as they are.
+
+        `changes_data`: whether the rows differ. What others commit meanwhile stays. StoreError: the newest version
+        no longer holds one of the files, or a part is not what was written; nothing was committed.
+        """
+        added = [self._action(part, changes_data=changes_data) for part in parts]
+
+        def actions(table: DeltaTable) -> list[AddAction | RemoveAction]:
+            held = set(pa.table(table.get_add_actions())["path"].to_pylist())
+            gone = sorted(set(paths) - held)
+            if gone:
+                raise StoreError(f"table {self._name}: somebody else replaced {gone[0]} meanwhile; try again")
+            # A part that the table holds already, because it has the same rows, must not be added twice.
+            return [_removal(path, changes_data) for path in paths] + [some for some in added if some.path not in held]
+
+        return self._commit(actions, transaction)
+
+    def _commit(self, actions: Callable[[DeltaTable], Sequence[AddAction | RemoveAction]], transaction: str) -> int:
         for _ in range(COMMIT_ATTEMPTS):
             table = self._opened(None) or self._created()
             done = table.transaction_version(transaction)
             if done is not None:
                 return done
-            version = table.version() + 1
+            version, chosen = table.version() + 1, list(actions(table))
             # No retries inside: Delta Lake must not move the commit to a version other than the one it records.
             properties = CommitProperties(max_commit_retries=0, app_transactions=[Transaction(transaction, version)])
             try:
-                table.create_write_transaction(actions, "append", self._schema, commit_properties=properties)
+                table.create_write_transaction(chosen, "append", self._schema, commit_properties=properties)
                 return version
             except CommitFailedError:
                 time.sleep(random.uniform(0, MAX_PAUSE_S))
@@ -117,6 +143,17 @@ class Table:
                     raise reason from failure
                 # Whether it was committed says the table, once it can be read.
         raise StoreError(f"table {self._name}: {COMMIT_ATTEMPTS} other commits came before {transaction}; try again")
+
+    def commits(self, transactions: Iterable[str]) -> dict[str, int]:
+        """Transaction -> the version that committed it, of those that were committed. Opens the table once."""
+        table = self._opened(None)
+        found = {} if table is None else {name: table.transaction_version(name) for name in transactions}
+        return {name: version for name, version in found.items() if version is not None}
+
+    def newest(self) -> int | None:
+        """The newest version; None while there is no table."""
+        table = self._opened(None)
+        return None if table is None else table.version()
 
     def committed(self, transaction: str) -> int | None:
         """The version that committed the transaction."""
@@ -136,11 +173,23 @@ class Table:
         return [
             DataFile(
                 key=layout.part(self._name, row["path"]),
+                path=row["path"],
+                num_bytes=row["size_bytes"],
+                num_rows=row["num_records"],
                 least={column: row.get(f"min.{column}") for column in self._ranged},
                 greatest={column: row.get(f"max.{column}") for column in self._ranged},
             )
             for row in sorted(found, key=lambda row: str(row["path"]))
         ]
+
+    def check(self, file: DataFile) -> None:
+        """StoreError: the bytes of a file are not those that its name promises."""
+        try:
+            data = self._objects.get(file.key)
+        except NotFoundError as failure:
+            raise StoreError(f"{file.key}: missing: the table {self._name} needs it") from failure
+        if _name(data) != file.path:
+            raise StoreError(f"{file.key}: damaged: its sha256 is not the one in its name")
 
     def rows(self, key: str, *, columns: Sequence[str]) -> pa.Table:
         """All rows of a file. StoreError names it where it is missing or damaged."""
@@ -169,7 +218,7 @@ class Table:
         except (pa.ArrowException, OSError, UnicodeDecodeError) as failure:
             raise StoreError(f"{key}: damaged: {_first_line(failure)}") from failure
 
-    def _action(self, part: Part) -> AddAction:
+    def _action(self, part: Part, *, changes_data: bool = True) -> AddAction:
         key = layout.part(self._name, part.path)
         with self._parquet(key) as file:
             metadata = file.metadata
@@ -187,7 +236,7 @@ class Table:
             size=num_bytes,
             partition_values={},
             modification_time=int(time.time() * 1000),
-            data_change=True,
+            data_change=changes_data,
             stats=json.dumps(statistics),
         )
 
@@ -234,6 +283,14 @@ class Table:
 
     def _delta(self, version: int | None) -> DeltaTable:
         return DeltaTable(self._objects.url(self._name), version=version, storage_options=dict(self._objects.options))
+
+
+def _name(data: bytes) -> str:
+    return f"part-{sha256(data).hexdigest()}.parquet"
+
+
+def _removal(path: str, changes_data: bool) -> RemoveAction:
+    return RemoveAction(path, data_change=changes_data, deletion_timestamp=int(time.time() * 1000))
 
 
 def _ranges(metadata: pq.FileMetaData, columns: Sequence[str]) -> tuple[dict[str, Any], dict[str, Any]]:
