@@ -38,7 +38,7 @@ def save(
         entries[name] = {"object": f"{digest[:16]}-{name}", "sha256": digest, "num_bytes": len(data)}
         objects.put(f"{folder}{entries[name]['object']}", data)
     try:
-        proof({name: checked(objects, folder, name, entry) for name, entry in entries.items()})
+        proof({name: check(objects, folder, name, entry) for name, entry in entries.items()})
     except CheckpointError as failure:
         if not replace and is_finished(objects, folder):  # whose writer removed what its manifest does not name
             raise taken(objects, f"{folder}{layout.MANIFEST}") from failure
