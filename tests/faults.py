@@ -20,7 +20,7 @@ from flywheel.core.iteration import Iteration
 from flywheel.loop import final_key, record_key, recorded
 from flywheel.wiring import Workshop
 
-DEADLINE_S = 240.0
+DEADLINE_S = 400.0
 POLL_INTERVAL_S = 0.02
 CONFIG = "given.yaml"
 OUTPUT = "output.txt"

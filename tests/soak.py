@@ -92,9 +92,9 @@ def outage(trial: Trial, process: "subprocess.Popen[bytes]") -> str:
     trial.server.kill()
     restart = Timer(OUTAGE_S, trial.server.start)
     restart.start()
-    process_ended = wait_until(lambda: not restart.is_alive(), process, said=trial.folder / OUTPUT)
+    outlived = wait_until(lambda: not restart.is_alive(), process, said=trial.folder / OUTPUT)
     restart.join()
-    return f"the S3 server, for {OUTAGE_S:g} s{'' if process_ended else ', and the command ended meanwhile'}"
+    return f"the S3 server, for {OUTAGE_S:g} s{'' if outlived else ', and the command ended meanwhile'}"
 
 
 FAULTS: dict[str, Strike] = {
@@ -162,9 +162,10 @@ def run_trial(trial: Trial) -> bool:
     except Exception:  # noqa: BLE001 - the other trials go on
         print(f"FAILED {trial}\n{traceback.format_exc()}\n{(trial.folder / OUTPUT).read_text()}", flush=True)
         return False
+    pauses = (trial.folder / OUTPUT).read_text().count("collecting pauses")
     print(
         f"seed {trial.seed:<12} {trial.fault:<16} after {trial.num_records} records and {trial.pause_s:4.1f} s: "
-        f"{struck or 'over before'}; {runs} run(s), {len(found.errors)} failed episode(s), "
+        f"{struck or 'over before'}; {runs} run(s), {pauses} pause(s), {len(found.errors)} failed episode(s), "
         f"{time.monotonic() - began:.0f} s",
         flush=True,
     )
