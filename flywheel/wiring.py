@@ -38,7 +38,7 @@ from flywheel.workers.collecting import Collector
 from flywheel.workers.relabeling import relabel_episodes
 from flywheel.workers.training import Place, TrainingRun
 
-FREE_KEYS = ("iterations", "until", "resources", "storage", "retention")
+FREE_KEYS = ("iterations", "until", "resources", "retention", "storage")
 """Settings that may change between runs on one store: they do not change what any episode or policy is."""
 
 

@@ -24,14 +24,14 @@ class Fault:
 
 
 class OddStore:
-    """Objects by name. Each request takes the next of `faults`, while there are any."""
+    """Objects by name. Each request takes the next of `faults`, while there are any; none succeeds while `away`."""
 
     def __init__(self, *, conditional: bool = True) -> None:
         """`conditional`: whether put-if-absent is enforced."""
         self.stored: dict[str, bytes] = {}
         self.faults: deque[Fault] = deque()
         self.requests: list[tuple[str, str]] = []
-        self.conditional = conditional
+        self.conditional, self.away = conditional, False
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
         self._server.odd = self  # type: ignore[attr-defined]
         self._thread = Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
@@ -39,6 +39,15 @@ class OddStore:
     @property
     def endpoint(self) -> str:
         return f"127.0.0.1:{self._server.server_port}"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a process needs to reach it."""
+        return {
+            "AWS_ACCESS_KEY_ID": "key",
+            "AWS_SECRET_ACCESS_KEY": "secret",
+            "AWS_ENDPOINT_URL": f"http://{self.endpoint}",
+        }
 
     def objects(self, *, patience: Patience | None = None) -> S3Bucket:
         """Its one bucket."""
@@ -77,6 +86,9 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         odd.requests.append((self.command, self.path))
         fault = odd.faults.popleft() if odd.faults else None
+        if odd.away:
+            self._answer(503, _error("SlowDown"))
+            return
         if fault is not None and fault.status:
             self._answer(fault.status, _error(fault.code), kind=fault.kind)
             return

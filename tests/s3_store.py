@@ -22,6 +22,16 @@ def new_store(server: Seaweed) -> str:
 @pytest.fixture
 def s3_store(seaweed: Seaweed, monkeypatch: pytest.MonkeyPatch) -> str:
     """An empty one, and the environment to reach it."""
-    for name, value in seaweed.environment.items():
+    return reachable_store(seaweed, monkeypatch)
+
+
+@pytest.fixture
+def fragile_store(fragile_seaweed: Seaweed, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Likewise, on the server that may be killed."""
+    return reachable_store(fragile_seaweed, monkeypatch)
+
+
+def reachable_store(server: Seaweed, monkeypatch: pytest.MonkeyPatch) -> str:
+    for name, value in server.environment.items():
         monkeypatch.setenv(name, value)
-    return new_store(seaweed)
+    return new_store(server)

@@ -36,7 +36,9 @@ PORTS = (
 class Seaweed:
     """One server in a folder of its own. It may be killed and started again at the same address."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, certificates: Path | None = None) -> None:
+        """It speaks TLS with a folder that holds cert.pem, key.pem and ca.pem, whose authority signed the first."""
+        self._certificates = certificates
         # Not pytest's folder: the paths of Unix sockets must be short.
         self._folder = Path(tempfile.mkdtemp(prefix="weed-"))
         self._ports = dict(zip(PORTS, _free_ports(len(PORTS)), strict=True))
@@ -45,7 +47,7 @@ class Seaweed:
 
     @property
     def endpoint(self) -> str:
-        return f"http://127.0.0.1:{self._ports['s3.port']}"
+        return f"{'https' if self._certificates else 'http'}://127.0.0.1:{self._ports['s3.port']}"
 
     @property
     def environment(self) -> Mapping[str, str]:
@@ -97,6 +99,7 @@ class Seaweed:
             "-ip.bind=127.0.0.1",
             *[f"-{name}={port}" for name, port in self._ports.items()],
             f"-s3.config={self._folder / 's3.json'}",
+            *self._tls(),
             "-s3.autoCreateBucket=false",
             "-s3.port.iceberg=0",
             "-s3.port.lance=0",
@@ -108,10 +111,17 @@ class Seaweed:
             "-master.volumeSizeLimitMB=64",
         ]
 
+    def _tls(self) -> list[str]:
+        if self._certificates is None:
+            return []
+        return [f"-s3.cert.file={self._certificates / 'cert.pem'}", f"-s3.key.file={self._certificates / 'key.pem'}"]
+
     def _is_ready(self) -> bool:
         """Listing buckets needs every part of it; without credentials it must be refused, not fail."""
         try:
-            return urllib3.request("GET", f"{self.endpoint}/", retries=False, timeout=5.0).status in (200, 403)
+            authority = None if self._certificates is None else str(self._certificates / "ca.pem")
+            pool = urllib3.PoolManager(retries=False, timeout=5.0, ca_certs=authority)
+            return pool.request("GET", f"{self.endpoint}/").status in (200, 403)
         except urllib3.exceptions.HTTPError:
             return False
 
@@ -125,6 +135,13 @@ def binary() -> Path:
 @pytest.fixture(scope="session")
 def seaweed() -> Iterator[Seaweed]:
     """One server for all tests of a run. Who must end it starts one of their own."""
+    with Seaweed() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def fragile_seaweed() -> Iterator[Seaweed]:
+    """Another one, for tests that kill it. They start it again."""
     with Seaweed() as server:
         yield server
 

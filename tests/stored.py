@@ -19,9 +19,9 @@ ITERATIONS = 2
 
 
 class StoredWorld(World):
-    """As World, but what is stored lies in a folder."""
+    """As World, but what is stored lies in a folder or a bucket."""
 
-    def __init__(self, root: Path, **changes):
+    def __init__(self, root: Path | str, **changes):
         super().__init__(**changes)
         config = parse(small_settings(), origin="stored").model_dump(mode="json")
         claim(open_objects(str(root)), config, created_by="0", free_keys=())

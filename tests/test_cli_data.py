@@ -74,6 +74,14 @@ def test_damage_is_listed_and_the_exit_code_is_one(flywheel, store, folder):
     assert flywheel("data", "verify", "--store", folder, "--quick")[0] == 0
 
 
+def test_leftovers_with_the_same_reason_share_a_line(flywheel, store, folder):
+    parts = [store.episodes.write([make_episode(episode_id=f"uncommitted {number}")]) for number in range(3)]
+    code, out, _ = flywheel("data", "verify", "--store", folder)
+    assert code == 0
+    first = min(part.path for part in parts)
+    assert f"  leftover  episodes/{first} and 2 more: no version that counts holds it" in out
+
+
 def test_verify_needs_neither_ray_nor_torch(folder):
     command = [sys.executable, "-c", LIGHT, "data", "verify", "--store", str(folder)]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)

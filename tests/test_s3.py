@@ -1,6 +1,7 @@
 import logging
 import os
 import pickle
+import shutil
 import subprocess
 import sys
 import traceback
@@ -8,11 +9,13 @@ from datetime import UTC, datetime
 
 import pytest
 import urllib3
+from factories import random_episode
 from odd_store import Fault, OddStore
 from s3_store import new_store
 from seaweed import SECRET_KEY, Seaweed
 
 from flywheel.core.errors import ConfigError, NotFoundError, RecordExistsError, StoreError, StoreUnavailableError
+from flywheel.store.episodes import DeltaEpisodes
 from flywheel.store.objects import open_objects
 from flywheel.store.retries import Patience
 from flywheel.store.s3 import PART_BYTES
@@ -23,13 +26,6 @@ BRIEF = Patience(deadline_s=0.3, attempt_s=2.0)
 @pytest.fixture
 def odd():
     with OddStore() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def mortal():
-    """A server that tests may kill. They start it again."""
-    with Seaweed() as server:
         yield server
 
 
@@ -200,6 +196,7 @@ def test_where_nobody_listens_the_store_is_away(s3_store, monkeypatch):
 
 READER = """
 import sys
+from flywheel.store.episodes import DeltaEpisodes
 from flywheel.store.objects import open_objects
 objects = open_objects(sys.argv[1])
 print("ready", flush=True)
@@ -208,23 +205,48 @@ print(objects.get("a").decode(), flush=True)
 """
 
 
-def test_a_server_that_is_killed_and_started_again_costs_only_time(mortal, monkeypatch):
-    for name, value in mortal.environment.items():
-        monkeypatch.setenv(name, value)
-    store = new_store(mortal)
-    objects = open_objects(store)
+def test_a_server_that_is_killed_and_started_again_costs_only_time(fragile_seaweed, fragile_store):
+    objects = open_objects(fragile_store)
     objects.put("a", b"kept")
-    with subprocess.Popen(
-        [sys.executable, "-c", READER, store], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as reader:
+    command = [sys.executable, "-c", READER, fragile_store]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as reader:
         assert reader.stdout.readline() == "ready\n"
-        mortal.kill()
+        fragile_seaweed.kill()
         reader.stdin.write("\n")
         reader.stdin.flush()
         with pytest.raises(StoreUnavailableError):
-            open_objects(store, patience=BRIEF).get("a")
-        mortal.start()
+            open_objects(fragile_store, patience=BRIEF).get("a")
+        fragile_seaweed.start()
         assert reader.stdout.readline() == "kept\n"
     objects.put_if_absent("b", b"new")
     with pytest.raises(NotFoundError):
         objects.get("c")
+
+
+@pytest.fixture
+def authority(tmp_path):
+    """A folder with a private authority's certificate, and one that it signed for this machine with its key."""
+    if shutil.which("openssl") is None:
+        pytest.skip("needs openssl")
+    curve = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes"
+    (tmp_path / "extensions").write_text("subjectAltName=IP:127.0.0.1\nbasicConstraints=CA:FALSE\n")
+    for command in (
+        f"req -x509 {curve} -keyout ca.key -out ca.pem -subj /CN=authority -addext keyUsage=critical,keyCertSign",
+        f"req {curve} -keyout key.pem -out request.pem -subj /CN=store",
+        "x509 -req -in request.pem -CA ca.pem -CAkey ca.key -CAcreateserial -extfile extensions -out cert.pem",
+    ):
+        subprocess.run(["openssl", *command.split()], check=True, capture_output=True, cwd=tmp_path)
+    return tmp_path
+
+
+def test_a_private_authority_is_trusted_when_it_is_named(authority, monkeypatch):
+    with Seaweed(certificates=authority) as server:
+        for name, value in server.environment.items():
+            monkeypatch.setenv(name, value)
+        with pytest.raises(StoreError, match="certificate is not trusted .* FLYWHEEL_S3_CA_FILE"):
+            open_objects("s3://bucket/a").get("b")
+        monkeypatch.setenv("FLYWHEEL_S3_CA_FILE", str(authority / "ca.pem"))
+        monkeypatch.setenv("SSL_CERT_FILE", str(authority / "ca.pem"))
+        table = DeltaEpisodes(objects=open_objects(new_store(server)))
+        assert table.commit([table.write([random_episode()])], transaction="a") == 1
+        assert len(table.summaries()) == 1

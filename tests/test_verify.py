@@ -1,10 +1,16 @@
 import json
+from dataclasses import replace
 
 import pytest
 from builders import make_episode, make_label
 from stored import ITERATIONS, flip, interrupted, newest_file, tree
 
-from flywheel.core.errors import CheckpointError
+from flywheel.core.errors import CheckpointError, StoreUnavailableError
+from flywheel.store.episodes import DeltaEpisodes
+from flywheel.store.folder import LocalFolder
+from flywheel.store.labels import DeltaLabels
+from flywheel.store.policies import ObjectPolicies
+from flywheel.store.records import JsonRecords
 from flywheel.store.sealed import seal
 from flywheel.store.whole import open_store
 from flywheel.upkeep.finding import Area, Kind
@@ -248,3 +254,26 @@ def test_a_table_whose_log_cannot_be_read_is_named(store, folder):
     assert problems(store).keys() == {"labels/_delta_log/"}
     with pytest.raises(CheckpointError):
         store.policies.load("policy-0099")
+
+
+@pytest.mark.parametrize("key", ["records/iterations/0001/train.json", "policies/policy-0001/manifest.json", "part-"])
+def test_a_store_that_does_not_answer_is_not_damaged(store, folder, key):
+    class Silent(LocalFolder):
+        """Answers until one object is read."""
+
+        def get(self, asked):
+            if key in asked:
+                raise StoreUnavailableError(f"{asked}: no answer in 60 s")
+            return super().get(asked)
+
+    silent = Silent(root=folder)
+    away = replace(
+        store,
+        objects=silent,
+        records=JsonRecords(objects=silent),
+        policies=ObjectPolicies(objects=silent),
+        episodes=DeltaEpisodes(objects=silent),
+        labels=DeltaLabels(objects=silent),
+    )
+    with pytest.raises(StoreUnavailableError, match="no answer"):
+        verify(away)

@@ -172,7 +172,18 @@ def _retention(store: str, path: Path | None) -> configuration.RetentionConfig:
 
 
 def _print_findings(title: str, findings: Any) -> None:
-    print_lines(title, (f"{some.kind}  {some.key}: {some.problem}" for some in findings))
+    """Objects with the same problem share a line where they are no damage: there may be thousands of leftovers."""
+    lines: dict[Any, list[str]] = {}
+    for some in findings:
+        apart = some.key if some.kind in ("damage", "newer") else None
+        lines.setdefault((some.kind, some.area, some.problem, apart), []).append(some.key)
+    print_lines(
+        title,
+        (
+            f"{kind}  {keys[0]}{f' and {len(keys) - 1} more' if len(keys) > 1 else ''}: {problem}"
+            for (kind, _, problem, _), keys in lines.items()
+        ),
+    )
 
 
 def _garbage_in_words(entry: Any) -> str:

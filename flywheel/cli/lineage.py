@@ -45,10 +45,11 @@ def policy(
     print_rows("labels", ("task", "labeler", "version", "labels"), found.labelers or ())
     if found.gate:
         say(f"gate, iteration {found.gate['iteration']}: {found.gate['decision']}, {found.gate['reason']}")
-        rows = [(task, f"{some['successes']} of {some['episodes']}") for task, some in found.gate["tasks"].items()]
-        print_rows("evaluation", ("task", "successes"), rows)
-    rows = [(some["iteration"], "deployed" if some["deployed"] else "stayed live") for some in found.deployments]
-    print_rows("deployments", ("iteration", "what"), rows)
+        live = found.gate["live_tasks"] or {}
+        rows = [(task, _of(some), _of(live.get(task))) for task, some in found.gate["tasks"].items()]
+        print_rows("evaluation", ("task", "successes", f"of {found.gate['live'] or 'nothing'}, then live"), rows)
+    history = [(some["iteration"], "deployed" if some["deployed"] else "stayed live") for some in found.deployments]
+    print_rows("deployments", ("iteration", "what"), history)
 
 
 @app.command()
@@ -140,6 +141,10 @@ def _policy_as_plain(found: Any) -> dict[str, Any]:
         rows = whole[name]
         whole[name] = None if rows is None else [dict(zip(columns, row, strict=True)) for row in rows]
     return whole
+
+
+def _of(result: dict[str, Any] | None) -> str:
+    return "-" if result is None else f"{result['successes']} of {result['episodes']}"
 
 
 def _in_words(success: bool | None) -> str:

@@ -36,9 +36,8 @@ class _Collector:
     def collect(
         self, requests: Sequence[EpisodeRequest], behaviour: Behaviour
     ) -> Iterator[EpisodeSummary | Part | Notice]:
-        # Not `yield from`: Ray sends into the generator, and what the collector delegates to need not take it.
-        for made in self._collector.collect(requests, behaviour):  # noqa: UP028
-            yield made
+        # A generator of its own: Ray sends values into this one, which must not reach what the collector yields from.
+        yield from (made for made in self._collector.collect(requests, behaviour))
 
 
 @dataclass

@@ -104,8 +104,8 @@ class Config(Section):
     evaluate: EvaluateConfig = EvaluateConfig()
     gate: GateConfig = GateConfig()
     resources: ResourcesConfig = ResourcesConfig()
-    storage: StorageConfig = StorageConfig()
     retention: RetentionConfig = RetentionConfig()
+    storage: StorageConfig = StorageConfig()
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from flywheel.core.errors import ConfigError, NotFoundError, StoreError
+from flywheel.core.errors import ConfigError, NotFoundError, StoreError, StoreUnavailableError
 from flywheel.core.exclusion import active
 from flywheel.core.policy import PolicyVersion
 from flywheel.core.task import Label
@@ -101,6 +101,8 @@ class _Holders:
             try:
                 rows = self._table.rows(file.key, columns=["episode_id"])
                 self._holds[file.key] = self.episode_id in rows["episode_id"].to_pylist()
+            except StoreUnavailableError:
+                raise
             except StoreError:
                 self._holds[file.key] = None
         return self._holds[file.key]

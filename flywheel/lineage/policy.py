@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flywheel.core.episode import Outcome, Source
-from flywheel.core.errors import ConfigError, StoreError
+from flywheel.core.errors import ConfigError, StoreError, StoreUnavailableError
 from flywheel.core.exclusion import Exclusion, Recall, exclusion
 from flywheel.core.iteration import Iteration, Stage
 from flywheel.core.policy import PolicyVersion
@@ -54,6 +54,8 @@ def policy_lineage(store: Store, given: str) -> PolicyLineage:
     try:
         summaries = store.episodes.summaries(version=version.trained_on[layout.EPISODES])
         labels = store.labels.read(version=version.trained_on[layout.LABELS])
+    except StoreUnavailableError:
+        raise
     except StoreError as failure:
         unreadable = str(failure)
     else:

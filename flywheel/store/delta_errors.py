@@ -17,6 +17,6 @@ def translated(failure: Exception, *, what: str) -> StoreError:
     """StoreUnavailableError: the store did not answer Delta Lake, which has tried for as long as it was told to."""
     lines = [BRANCH.sub("", line).strip() for line in COLOUR.sub("", str(failure)).splitlines()]
     text = " ".join(line for line in lines if line)
-    if TRANSIENT.search(text):
+    if TRANSIENT.search(text) and "invalid peer certificate" not in text:
         return StoreUnavailableError(f"{what}: the store does not answer: {text}")
     return StoreError(f"{what}: {lines[0] if lines else type(failure).__name__}")

@@ -102,13 +102,14 @@ class DeltaEpisodes:
 
     def of_file(self, key: str) -> Iterator[Episode]:
         """All episodes of one file, committed or not, in its order. StoreError names what is damaged."""
-        for rows in self._table.groups(key, columns=SCHEMA.names):
-            group = _Group(rows, key=key)
-            yield from (group.episode(row) for row in range(rows.num_rows))
+        rows = self._table.rows(key, columns=SCHEMA.names)
+        group = _Group(rows, key=key)
+        return (group.episode(row) for row in range(rows.num_rows))
 
     def summaries_of_file(self, key: str) -> list[EpisodeSummary]:
         """All episodes of one file, committed or not. Reads no arrays."""
-        return [_summary(row) for row in self._table.rows(key, columns=SUMMARY).to_pylist()]
+        rows = self._table.rows(key, columns=SUMMARY).to_pylist()
+        return [_summary(row) for row in rows]
 
     def write(self, episodes: Sequence[Episode]) -> Part:
         return self._table.write(_rows(sorted(episodes, key=lambda episode: episode.episode_id)))

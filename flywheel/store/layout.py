@@ -5,8 +5,8 @@ records/<key>.json                              immutable records
 episodes/, labels/                              Delta tables
 policies/<policy id>/                           files of a policy version, manifest.json last
 checkpoints/<policy id>/<update>/               files to go on training from, manifest.json last
-probe-<name>                                    there for a moment while a run starts
 quarantine/<time>/<key>                         what a repair took out of the way
+probe-<name>                                    there for a moment while a run starts
 """
 
 IDENTITY = "flywheel.json"
@@ -43,11 +43,11 @@ def checkpoint(policy_id: str, update: int) -> str:
     return f"{checkpoints(policy_id)}{update:09d}/"
 
 
-def probe(name: str) -> str:
-    """What a start-up check writes and takes away."""
-    return f"probe-{name}"
-
-
 def quarantined(time: str, key: str) -> str:
     """Where a repair moves the object."""
     return f"quarantine/{time}/{key}"
+
+
+def probe(name: str) -> str:
+    """What a start-up check writes and takes away."""
+    return f"probe-{name}"

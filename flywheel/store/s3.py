@@ -54,6 +54,9 @@ class S3Bucket:
                 "the prefix of letters, digits and . _ - = in names that do not begin with a dot"
             )
         settings = S3Settings.from_environment(os.environ)
+        if settings.ca_file is not None:
+            # Delta Lake's client learns of private authorities in this way only.
+            os.environ.setdefault("SSL_CERT_FILE", settings.ca_file)
         return cls(bucket=match[1], prefix=match[2].strip("/"), settings=settings, patience=patience)
 
     def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:

@@ -1,11 +1,12 @@
-"""A process's own folder below one that many share, which outlives it no longer than until another one starts."""
+"""A process's own folder below one that many share. It goes with the process, at the latest when another one starts."""
 
 import fcntl
 import os
 import shutil
-from io import FileIO
+from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
+from weakref import finalize
 
 
 class SpoolFolder:
@@ -14,7 +15,7 @@ class SpoolFolder:
     def __init__(self, *, parent: Path) -> None:
         """Takes away the folders of processes that are gone."""
         self._parent, self._name = parent.absolute(), uuid4().hex
-        self._lock: FileIO | None = None
+        self._is_claimed = False
         for lock in self._parent.glob("*.lock"):
             _remove_if_left(lock)
 
@@ -34,22 +35,31 @@ class SpoolFolder:
         return path
 
     def _claim(self) -> None:
-        if self._lock is None:
+        if not self._is_claimed:
             self._parent.mkdir(parents=True, exist_ok=True)
             # Locked before others can see it, so that nobody takes it for one that was left.
-            hidden = self._parent / f".{self._name}"
-            lock = FileIO(hidden, "x")
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            os.rename(hidden, self._parent / f"{self._name}.lock")
-            self._lock = lock
+            hidden, lock = self._parent / f".{self._name}", self._parent / f"{self._name}.lock"
+            descriptor = os.open(hidden, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+            finalize(self, _remove, lock, descriptor)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            hidden.rename(lock)
+            self._is_claimed = True
         self.path.mkdir(exist_ok=True)
 
 
-def _remove_if_left(path: Path) -> None:
-    try:
-        with FileIO(path, "r+") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(path.with_suffix(""), ignore_errors=True)
-            path.unlink(missing_ok=True)
-    except OSError:
-        return  # Somebody's, or gone already.
+def _remove_if_left(lock: Path) -> None:
+    with suppress(OSError):  # Taken away by another process that starts.
+        descriptor = os.open(lock, os.O_RDWR)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(descriptor)  # Its process lives.
+        else:
+            _remove(lock, descriptor)
+
+
+def _remove(lock: Path, descriptor: int) -> None:
+    """The folder and its lock; the lock last, so that a folder without one is nobody's."""
+    shutil.rmtree(lock.with_suffix(""), ignore_errors=True)
+    lock.unlink(missing_ok=True)
+    os.close(descriptor)

@@ -20,6 +20,7 @@ from flywheel.core.errors import NotFoundError, StoreError, StoreUnavailableErro
 from flywheel.ports import Part
 from flywheel.store import layout
 from flywheel.store.delta_errors import translated
+from flywheel.store.extents import extents
 from flywheel.store.objects import Objects
 
 ROW_GROUP_ROWS = 64
@@ -229,7 +230,7 @@ class Table:
                 f"{key}: has {num_bytes} bytes and {metadata.num_rows} rows, "
                 f"{part.num_bytes} bytes and {part.num_rows} rows were written"
             )
-        least, greatest = _ranges(metadata, self._ranged)
+        least, greatest = extents(metadata, self._ranged)
         statistics = {"numRecords": metadata.num_rows, "minValues": least, "maxValues": greatest, "nullCount": {}}
         return AddAction(
             path=part.path,
@@ -291,20 +292,6 @@ def _name(data: bytes) -> str:
 
 def _removal(path: str, changes_data: bool) -> RemoveAction:
     return RemoveAction(path, data_change=changes_data, deletion_timestamp=int(time.time() * 1000))
-
-
-def _ranges(metadata: pq.FileMetaData, columns: Sequence[str]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Smallest and largest value of each column of a file; a column without statistics is left out."""
-    least: dict[str, Any] = {}
-    greatest: dict[str, Any] = {}
-    names = metadata.schema.names
-    for column in columns:
-        chunks = [metadata.row_group(index).column(names.index(column)) for index in range(metadata.num_row_groups)]
-        found = [chunk.statistics for chunk in chunks if chunk.statistics is not None and chunk.statistics.has_min_max]
-        if found and len(found) == len(chunks):
-            least[column] = min(statistics.min for statistics in found)
-            greatest[column] = max(statistics.max for statistics in found)
-    return least, greatest
 
 
 def _first_line(failure: Exception) -> str:

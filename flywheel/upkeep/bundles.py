@@ -75,7 +75,7 @@ def _check_named(store: Store, ledger: Ledger) -> Iterator[Finding]:
         name = f"{layout.policy(record['policy_id'])}{layout.MANIFEST}"
         try:
             version = store.policies.version(record["policy_id"])
-        except StoreError:
+        except CheckpointError:
             continue  # Found when the manifest was checked.
         if version is None:
             yield damage(Area.POLICIES, name, f"missing: record {key} names the policy version")

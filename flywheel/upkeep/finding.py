@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from flywheel.core.errors import NewerSchemaError, StoreError
+from flywheel.core.errors import NewerSchemaError, StoreError, StoreUnavailableError
 
 Progress = Callable[[str, int, int], None]
 """What is looked at, how many are done, and of how many."""
@@ -45,7 +45,12 @@ class Finding:
 
 
 def damage(area: Area, key: str, failure: StoreError | str) -> Finding:
-    """Of an error that reading the object raised; what a newer flywheel wrote is not damaged."""
+    """Of an error that reading the object raised; what a newer flywheel wrote is not damaged.
+
+    StoreUnavailableError: it was that, which says nothing of the object.
+    """
+    if isinstance(failure, StoreUnavailableError):
+        raise failure
     newer = isinstance(failure, NewerSchemaError) or (
         isinstance(failure, StoreError) and isinstance(failure.__cause__, NewerSchemaError)
     )

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from flywheel.core.episode import Episode, EpisodeRequest, Outcome
-from flywheel.core.errors import StoreError
+from flywheel.core.errors import StoreError, StoreUnavailableError
 from flywheel.core.iteration import Iteration, Stage
 from flywheel.core.plan import Plan
 from flywheel.stages.assess import order as order_of_assess
@@ -76,6 +76,8 @@ def _uncommitted(store: Store, wanted: set[str]) -> dict[str, Episode]:
 def _readable(store: Store, key: str) -> Iterator[Episode]:
     try:
         yield from list(store.episodes.of_file(key))
+    except StoreUnavailableError:
+        raise
     except StoreError:
         return  # A half-written or damaged file that nothing names.
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from flywheel.core.errors import StoreError
+from flywheel.core.errors import StoreError, StoreUnavailableError
 from flywheel.core.iteration import Iteration, Stage
 from flywheel.loop import final_key
 from flywheel.store import layout
@@ -29,6 +29,8 @@ def check_transactions(store: Store, ledger: Ledger) -> Iterator[Finding]:
         due = [name for where, name in due_transactions(ledger) if where == table]
         try:
             found = store.tables[table].commits([*(name for _, name, _ in mine), *due])
+        except StoreUnavailableError:
+            raise
         except StoreError:
             continue  # Found when the table was opened.
         for key, name, version in mine:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from flywheel.core.errors import StoreError
+from flywheel.core.errors import CheckpointError
 from flywheel.store import layout
 from flywheel.store.whole import Store
 from flywheel.upkeep.bundles import check_bundles, folders
@@ -70,7 +70,7 @@ def _named_versions(store: Store, ledger: Ledger) -> dict[str, set[int]]:
         policy_id = folder.removeprefix(layout.POLICIES).removesuffix("/")
         try:
             version = store.policies.version(policy_id)
-        except StoreError:
+        except CheckpointError:
             continue  # Found when the manifest is checked.
         for table, number in (version.trained_on if version else {}).items():
             named.setdefault(table, set()).add(number)
