@@ -135,6 +135,11 @@ def test_whoever_comes_after_takes_over_what_serves_already(endpoint: ServeEndpo
     assert endpoint.act(REACH, "suite/reach")[1] == "p2"
 
 
+def test_a_free_port_is_none_that_an_outgoing_connection_may_take():
+    ports = {ServeEndpoint(policies="shelf:policies_of", store="", port=0).address.rpartition(":")[2] for _ in range(9)}
+    assert all(20_000 <= int(port) < 32_000 for port in ports)
+
+
 def test_an_endpoint_that_is_not_there_says_so():
     with pytest.raises(EndpointError, match="does not answer"):
         ServeEndpoint(policies="shelf:policies_of", store="", port=0).act(REACH, "suite/reach")

@@ -5,7 +5,9 @@ import http.client
 import json
 import socket
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib import import_module
+from random import SystemRandom
 from threading import Lock
 from time import monotonic, sleep
 from typing import Any
@@ -32,6 +34,11 @@ APPLICATION = "flywheel"
 DEPLOYMENT = "policy"
 START_TIMEOUT_S = 120.0
 REQUEST_TIMEOUT_S = 30.0
+PORTS = range(20_000, 32_000)
+"""Free ones are looked for here: above Ray's own, and below those that systems give to outgoing connections.
+
+Of the latter any may be taken between being found free and being bound, which are seconds.
+"""
 RECOVERY_TIMEOUT_S = 60.0
 """Within which Serve has replaced a process that died."""
 POLL_INTERVAL_S = 0.05
@@ -252,6 +259,8 @@ def _client() -> Any:
 
 
 def _free_port(host: str) -> int:
-    with socket.socket() as some:
-        some.bind((host, 0))
-        return int(some.getsockname()[1])
+    for port in SystemRandom().sample(PORTS, len(PORTS)):
+        with socket.socket() as some, suppress(OSError):
+            some.bind((host, port))
+            return port
+    raise EndpointError(f"no port from {PORTS.start} to {PORTS.stop - 1} is free on {host}")
