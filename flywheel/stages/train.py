@@ -33,6 +33,8 @@ def train(iteration: Iteration, ports: Ports) -> dict[str, Any]:
     return {
         **asdict(result.version),
         "recalls": list(result.version.recalls),
+        "file_digests": dict(ports.policies.digests(request.policy_id)),
+        "data_digests": labelled["data_digests"],
         "num_updates": request.num_updates,
         "metrics": dict(result.metrics),
     }
