@@ -5,7 +5,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint check bench
+.PHONY: help demo test soak lint check bench
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -15,6 +15,9 @@ demo: $(READY) ## Turn the wheel on three Meta-World tasks and write a report
 
 test: $(READY) ## Run the tests
 	$(BIN)/python -m pytest
+
+soak: $(READY) ## Kill a small run at random, again and again, and check what is left
+	$(BIN)/python tests/soak.py --runs 30
 
 lint: $(READY) ## Check style, formatting, types and layers
 	$(BIN)/ruff check

@@ -49,6 +49,10 @@ class Display:
         speed = self._bars.tasks[-1].speed
         self._bars.update(self._bar, rate="" if speed is None else f"{speed:.{0 if speed >= 10 else 1}f}/s")
 
+    def tell(self, message: str) -> None:
+        """Something that the journal cannot know."""
+        self._say(f"  {message}")
+
     def _happened(self, happening: Happening) -> None:
         if happening.kind == "event":
             self._say(f"  {happening.message}")

@@ -1,35 +1,54 @@
 """What the commands do once their arguments are known: start Ray, hand over to the supervisor, show its news."""
 
-from importlib.metadata import version
+import os
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import Any
 
 import ray
+from ray.exceptions import RayActorError
 from rich.console import Console
 
 from flywheel import supervisor, wiring
 from flywheel.cluster.session import RaySession
 from flywheel.config import Config
+from flywheel.core.code_version import CODE_VERSION
 from flywheel.display import Display
 from flywheel.report.table import print_table
 
 NEWS_INTERVAL_S = 0.25
+MAX_SUPERVISORS = 4
+"""One after the other, in one run of the command."""
+REPEAT = "Repeat the command: it goes on where this one stopped."
 
 
-def run(config: Config, *, store: str, iterations: int, until: float | None, console: Console) -> int:
-    """Turns the wheel and shows it; returns the exit code."""
+@dataclass(frozen=True, kw_only=True)
+class Errand:
+    """What a supervisor is asked to do."""
+
+    iterations: int
+    until: float | None
+    accept_version: bool = False
+
+
+def run(config: Config, *, store: str, errand: Errand, console: Console) -> int:
+    """Turns the wheel and shows it; returns the exit code. Ends this process with 1 if Ray's head dies."""
     wiring.check(config, store)
     num_tasks = sum(len(suite.tasks) for suite in config.suites)
     console.print(
-        f"flywheel {version('flywheel')}  {config.name}, {num_tasks} tasks, {config.train.algorithm}, "
+        f"flywheel {CODE_VERSION}  {config.name}, {num_tasks} tasks, {config.train.algorithm}, "
         f"seed {config.seed}, store {store}",
         style="bold",
         highlight=False,
         markup=False,
         soft_wrap=True,
     )
-    with RaySession(num_cpus=wiring.num_places(config.resources), num_gpus=wiring.num_gpus(config.resources)):
-        ending = _follow(config, store=store, iterations=iterations, until=until, console=console)
+    places, gpus = wiring.num_places(config.resources), wiring.num_gpus(config.resources)
+    with RaySession(num_cpus=places, num_gpus=gpus) as session, session.watched(_leave):
+        ending = follow(partial(supervisor.start, config=config, store=store), errand, console)
     if ending.exit_code:
-        Console(stderr=True).print(f"error: {ending.message}", highlight=False, markup=False, soft_wrap=True)
+        _complain(ending.message)
     else:
         print_table(wiring.report_of(config, store), console)
         _say_where(store, console)
@@ -42,18 +61,44 @@ def report(store: str, console: Console) -> None:
     _say_where(store, console)
 
 
-def _follow(config: Config, *, store: str, iterations: int, until: float | None, console: Console) -> supervisor.Ending:
-    actor = supervisor.start(config=config, store=store)
-    running = actor.run.remote(iterations=iterations, until=until)
-    seen, done = 0, False
+def follow(start: Callable[[], Any], errand: Errand, console: Console) -> supervisor.Ending:
+    """Starts a supervisor and shows its news, and another if it dies: the records say where that one goes on."""
     with Display(console=console) as display:
-        while not done:
-            done = bool(ray.wait([running], timeout=NEWS_INTERVAL_S)[0])
-            news = ray.get(actor.since.remote(seen))
-            seen += len(news.happenings)
-            display.show(news)
-        ending: supervisor.Ending = ray.get(running)
+        for deaths in range(1, MAX_SUPERVISORS + 1):
+            try:
+                return _followed(start(), errand, display)
+            except RayActorError as failure:
+                reason = str(failure).partition("\n")[0]
+                if deaths < MAX_SUPERVISORS:
+                    display.tell(
+                        f"the supervisor died: {reason} Number {deaths + 1} of at most {MAX_SUPERVISORS} goes on"
+                    )
+    return supervisor.Ending(
+        exit_code=1,
+        message=f"{MAX_SUPERVISORS} supervisors died, the last one so: {reason} Was there enough memory? {REPEAT}",
+    )
+
+
+def _followed(actor: Any, errand: Errand, display: Display) -> supervisor.Ending:
+    running = actor.run.remote(**asdict(errand))
+    seen, done = 0, False
+    while not done:
+        done = bool(ray.wait([running], timeout=NEWS_INTERVAL_S)[0])
+        news = ray.get(actor.since.remote(seen))
+        seen += len(news.happenings)
+        display.show(news)
+    ending: supervisor.Ending = ray.get(running)
     return ending
+
+
+def _leave(gone: str) -> None:
+    """At once: nothing that waits for Ray would come back, and the reaper ends what is left of it."""
+    _complain(f"Ray died: its {gone} is gone. {REPEAT}")
+    os._exit(1)
+
+
+def _complain(message: str) -> None:
+    Console(stderr=True).print(f"error: {message}", highlight=False, markup=False, soft_wrap=True)
 
 
 def _say_where(store: str, console: Console) -> None:

@@ -60,7 +60,9 @@ class LocalTrainer:
         self._run = run
 
     def train(self, request: TrainingRequest, observer: Observer) -> TrainingResult:
-        result = self._run(request).run(lambda done, total, figures: observer.progress(done, total, **figures))
+        result = self._run(request).run(
+            lambda done, total, figures: observer.progress(done, total, **figures), observer.event
+        )
         assert result is not None, "the only worker has rank 0"
         return result
 

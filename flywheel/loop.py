@@ -5,9 +5,11 @@ from statistics import fmean
 from time import perf_counter
 from typing import Any
 
+from flywheel.core.code_version import CODE_VERSION
 from flywheel.core.gate import Decision
 from flywheel.core.iteration import Iteration, Stage
 from flywheel.ports import Ports
+from flywheel.resume import check
 from flywheel.stages.assess import assess
 from flywheel.stages.collect import collect
 from flywheel.stages.deploy import deploy
@@ -36,19 +38,27 @@ def turn(iteration: Iteration, ports: Ports) -> Iteration:
         ports.observer.stage_started(iteration.number, stage)
         began = perf_counter()
         outcome = STAGES[stage](iteration, ports)
-        iteration = iteration.completed(stage, {**outcome, "wall_s": perf_counter() - began})
+        outcome = {**outcome, "wall_s": perf_counter() - began, "flywheel": CODE_VERSION}
+        iteration = iteration.completed(stage, outcome)
         ports.records.write(record_key(iteration.number, stage), iteration.outcomes[stage])
         ports.observer.stage_completed(iteration.number, stage, iteration.outcomes[stage])
     return iteration
 
 
-def run(ports: Ports, *, iterations: int, until: float | None = None) -> Iteration:
+def run(ports: Ports, *, iterations: int, until: float | None = None, accept_version: bool = False) -> Iteration:
     """Iteration 0 and then improvement iterations, up to number `iterations` or to a mean success rate of `until`.
 
-    Ends with the final assessment of the live version. What has a record is not done again.
+    Ends with the final assessment of the live version. What has a record is not done again, and before anything is
+    done on top of it, it is checked (`resume.check`).
     """
-    iteration = turn(recorded(Iteration(number=0), ports), ports)
-    while iteration.number < iterations and not reached(iteration, until):
+    journey = [recorded(Iteration(number=0), ports)]
+    while not journey[-1].remaining() and _goes_on(journey[-1], iterations, until):
+        journey.append(recorded(journey[-1].following(), ports))
+    iteration = journey[-1]
+    if iteration.remaining() or _is_unassessed(iteration, ports):
+        check(journey, ports, accept_version=accept_version)
+    iteration = turn(iteration, ports)
+    while _goes_on(iteration, iterations, until):
         iteration = turn(recorded(iteration.following(), ports), ports)
     _finish(iteration, ports)
     return iteration
@@ -90,14 +100,25 @@ def final_key(number: int) -> str:
     return f"final/{number:04d}"
 
 
+def _goes_on(iteration: Iteration, iterations: int, until: float | None) -> bool:
+    """Whether another turn follows a finished one."""
+    return iteration.number < iterations and not reached(iteration, until)
+
+
+def _is_unassessed(iteration: Iteration, ports: Ports) -> bool:
+    return (
+        iteration.outcomes[Stage.DEPLOY]["live"] is not None and ports.records.read(final_key(iteration.number)) is None
+    )
+
+
 def _finish(iteration: Iteration, ports: Ports) -> None:
-    live = iteration.outcomes[Stage.DEPLOY]["live"]
-    if live is None or ports.records.read(final_key(iteration.number)) is not None:
+    if not _is_unassessed(iteration, ports):
         return
+    live = iteration.outcomes[Stage.DEPLOY]["live"]
     ports.observer.stage_started(iteration.number, FINAL)
     began = perf_counter()
-    outcome: dict[str, Any] = assess(iteration, live, ports)
-    outcome["wall_s"] = perf_counter() - began
+    assessed = assess(iteration, live, ports)
+    outcome = {**assessed, "wall_s": perf_counter() - began, "flywheel": CODE_VERSION}
     ports.records.write(final_key(iteration.number), outcome)
     ports.observer.stage_completed(iteration.number, FINAL, outcome)
 

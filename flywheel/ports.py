@@ -1,6 +1,6 @@
 """What the stages need from the world. Implemented in store, cluster and metrics; in memory in the tests."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -64,6 +64,10 @@ class EpisodeTable(Protocol):
         """The table's version if the transaction was committed, else None."""
         ...
 
+    def digest(self, version: int) -> str:
+        """sha256 over the names of the version's files, which hold their own. NotFoundError: no such version."""
+        ...
+
     def summaries(
         self, *, version: int | None = None, iteration: int | None = None, source: Source | None = None
     ) -> list[EpisodeSummary]:
@@ -114,6 +118,8 @@ class LabelTable(Protocol):
 
     def committed(self, transaction: str) -> int | None: ...
 
+    def digest(self, version: int) -> str: ...
+
     def read(self, *, version: int | None = None) -> Mapping[str, Sequence[Label]]:
         """Episode id -> one label per task."""
         ...
@@ -139,11 +145,26 @@ class Records(Protocol):
         ...
 
 
+Proof = Callable[[Mapping[str, bytes]], None]
+"""Is given the files as they were read back. CheckpointError: they do not restore."""
+
+
+def unproven(files: Mapping[str, bytes]) -> None:
+    """The proof that asks for nothing."""
+
+
+def unheard(message: str) -> None:
+    """For those who need not be told."""
+
+
 class Policies(Protocol):
     """The files of policy versions. The manifest is written last: without it there is no version."""
 
-    def save(self, version: PolicyVersion, files: Mapping[str, bytes]) -> None:
-        """Replaces what a crashed attempt left; a finished version is never replaced (RecordExistsError)."""
+    def save(self, version: PolicyVersion, files: Mapping[str, bytes], *, proof: Proof = unproven) -> None:
+        """Replaces what a crashed attempt left; a finished version is never replaced (RecordExistsError).
+
+        The version is there only once its files were read back and the proof had nothing against them.
+        """
         ...
 
     def load(self, policy_id: str) -> Mapping[str, bytes]:
@@ -154,16 +175,41 @@ class Policies(Protocol):
         """None where it was never finished."""
         ...
 
+    def digests(self, policy_id: str) -> Mapping[str, str]:
+        """File name -> sha256 of what is stored. CheckpointError: missing or damaged, naming the file."""
+        ...
+
 
 class Checkpoints(Protocol):
     """What training goes on from after a crash. Disposable once the policy version is saved."""
 
-    def save(self, policy_id: str, update: int, files: Mapping[str, bytes], *, identity: Mapping[str, Any]) -> None:
-        """Replaces the checkpoint of that update. `identity`: plain JSON values, what the training is made from."""
+    def save(
+        self,
+        policy_id: str,
+        update: int,
+        files: Mapping[str, bytes],
+        *,
+        identity: Mapping[str, Any],
+        proof: Proof = unproven,
+    ) -> None:
+        """Replaces the checkpoint of that update. `identity`: plain JSON values, what the training is made from.
+
+        The checkpoint is there only once its files were read back and the proof had nothing against them.
+        """
         ...
 
-    def newest(self, policy_id: str, *, identity: Mapping[str, Any]) -> tuple[int, Mapping[str, bytes]] | None:
-        """Update and files of the newest that is whole and has the same identity; None where there is none."""
+    def newest(
+        self,
+        policy_id: str,
+        *,
+        identity: Mapping[str, Any],
+        below: int | None = None,
+        refuse: Callable[[str], None] = unheard,
+    ) -> tuple[int, Mapping[str, bytes]] | None:
+        """Update and files of the newest that is whole and has the same identity; None where there is none.
+
+        `below`: only of earlier updates than this one. `refuse` hears of each that is passed over, and why.
+        """
         ...
 
     def delete(self, policy_id: str) -> None:
@@ -281,6 +327,8 @@ class Ports:
     """Everything a stage may touch."""
 
     plan: Plan
+    contract: Callable[[], str]
+    """Digest of what a policy of this configuration sees and does. Environments are made for it: ask seldom."""
     records: Records
     episodes: EpisodeTable
     labels: LabelTable

@@ -13,6 +13,7 @@ from flywheel.core.errors import (
     EpisodeError,
     FlywheelError,
     RecordExistsError,
+    ResumeError,
     StoreError,
     StoreUnavailableError,
 )
@@ -34,15 +35,15 @@ class Supervisor:
         self._config, self._store = config, store
         self._journal = Journal()
 
-    def run(self, *, iterations: int, until: float | None) -> Ending:
+    def run(self, *, iterations: int, until: float | None, accept_version: bool = False) -> Ending:
         """Turns the wheel until it is done, then writes the report. Errors come back as an ending, never raised."""
         try:
             with wiring.on_ray(self._config, self._store, self._journal) as ports:
-                loop.run(ports, iterations=iterations, until=until)
+                loop.run(ports, iterations=iterations, until=until, accept_version=accept_version)
             self._journal.event("writing the report")
             wiring.write_report(self._config, self._store)
         except FlywheelError as failure:
-            wrong_input = isinstance(failure, ConfigError | StoreError | EpisodeError) and not isinstance(
+            wrong_input = isinstance(failure, ConfigError | ResumeError | StoreError | EpisodeError) and not isinstance(
                 failure, RecordExistsError | StoreUnavailableError
             )
             return Ending(exit_code=2 if wrong_input else 1, message=str(failure))

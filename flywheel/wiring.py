@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property, partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,8 @@ from flywheel.cluster.relabeling import RayRelabeler
 from flywheel.cluster.serving import ServeEndpoint
 from flywheel.cluster.training import RayTrainer
 from flywheel.config import Algorithm, Config, ResourcesConfig, parse
-from flywheel.core.contract import Contract, unite
+from flywheel.core.code_version import CODE_VERSION
+from flywheel.core.contract import Contract, contract_digest, unite
 from flywheel.core.errors import ConfigError
 from flywheel.core.gate import PromotionGate
 from flywheel.core.plan import Plan
@@ -159,7 +159,7 @@ def check(config: Config, store: str) -> None:
     claim(
         objects,
         config.model_dump(mode="json"),
-        created_by=version("flywheel"),
+        created_by=CODE_VERSION,
         free_keys=FREE_KEYS,
     )
 
@@ -204,6 +204,7 @@ def local(config: Config, store: str, observer: Observer) -> Ports:
     place = Place(num_threads=config.resources.train_threads)
     return Ports(
         plan=workshop.plan(),
+        contract=lambda: contract_digest(workshop.contract),
         records=workshop.records,
         episodes=workshop.episodes,
         labels=workshop.labels,
@@ -232,6 +233,7 @@ def on_ray(config: Config, store: str, observer: Observer) -> Iterator[Ports]:
     try:
         yield Ports(
             plan=workshop.plan(),
+            contract=lambda: contract_digest(workshop.contract),
             records=workshop.records,
             episodes=workshop.episodes,
             labels=workshop.labels,

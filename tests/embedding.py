@@ -1,5 +1,9 @@
-"""A process with an embedded Ray and an actor. It says when it is ready, and goes on until its input closes."""
+"""A process with an embedded Ray and an actor. It says when it is ready, and goes on until its input closes.
 
+It says too when the head of its Ray dies, and then ends as the command does.
+"""
+
+import os
 import sys
 
 import ray
@@ -12,8 +16,13 @@ class Idle:
         return True
 
 
+def leave(gone: str) -> None:
+    print(gone, flush=True)
+    os._exit(1)
+
+
 if __name__ == "__main__":
-    with RaySession(num_cpus=2):
+    with RaySession(num_cpus=2) as session, session.watched(leave):
         actor = ray.remote(Idle).remote()
         ray.get(actor.here.remote())
         print("ready", flush=True)

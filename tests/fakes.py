@@ -22,11 +22,15 @@ from flywheel.ports import (
     Observer,
     Part,
     Policies,
+    Proof,
     TrainingRequest,
     TrainingResult,
+    unheard,
+    unproven,
 )
 from flywheel.workers.relabeling import relabel_episodes
 
+CONTRACT = "what the policies of the fakes see and do"
 Row = TypeVar("Row", Episode, Label)
 
 
@@ -58,6 +62,11 @@ class _MemoryTable(Generic[Row]):
             if name == transaction:
                 return version
         return None
+
+    def digest(self, version: int) -> str:
+        self._rows(version)
+        paths = {path for _, some in self._commits[:version] for path in some}
+        return sha256("\n".join(sorted(paths)).encode()).hexdigest()
 
     def _rows(self, version: int | None) -> list[Row]:
         if version is not None and (version > len(self._commits) or not self._commits):
@@ -163,9 +172,10 @@ class MemoryPolicies:
     def __init__(self) -> None:
         self._saved: dict[str, tuple[PolicyVersion, dict[str, bytes]]] = {}
 
-    def save(self, version: PolicyVersion, files: Mapping[str, bytes]) -> None:
+    def save(self, version: PolicyVersion, files: Mapping[str, bytes], *, proof: Proof = unproven) -> None:
         if version.policy_id in self._saved:
             raise RecordExistsError(f"policy version {version.policy_id} is already there")
+        proof(files)
         self._saved[version.policy_id] = version, dict(files)
 
     def load(self, policy_id: str) -> Mapping[str, bytes]:
@@ -176,6 +186,9 @@ class MemoryPolicies:
     def version(self, policy_id: str) -> PolicyVersion | None:
         return self._saved[policy_id][0] if policy_id in self._saved else None
 
+    def digests(self, policy_id: str) -> Mapping[str, str]:
+        return {name: sha256(data).hexdigest() for name, data in self.load(policy_id).items()}
+
 
 class MemoryCheckpoints:
     """`ports.Checkpoints`."""
@@ -183,13 +196,34 @@ class MemoryCheckpoints:
     def __init__(self) -> None:
         self._saved: dict[tuple[str, int], tuple[str, dict[str, bytes]]] = {}
 
-    def save(self, policy_id: str, update: int, files: Mapping[str, bytes], *, identity: Mapping[str, Any]) -> None:
+    def save(
+        self,
+        policy_id: str,
+        update: int,
+        files: Mapping[str, bytes],
+        *,
+        identity: Mapping[str, Any],
+        proof: Proof = unproven,
+    ) -> None:
+        proof(files)
         self._saved[policy_id, update] = json.dumps(identity, sort_keys=True), dict(files)
 
-    def newest(self, policy_id: str, *, identity: Mapping[str, Any]) -> tuple[int, Mapping[str, bytes]] | None:
+    def newest(
+        self,
+        policy_id: str,
+        *,
+        identity: Mapping[str, Any],
+        below: int | None = None,
+        refuse: Callable[[str], None] = unheard,
+    ) -> tuple[int, Mapping[str, bytes]] | None:
         wanted = json.dumps(identity, sort_keys=True)
-        fitting = [key for key, (theirs, _) in self._saved.items() if key[0] == policy_id and theirs == wanted]
-        return (max(fitting)[1], self._saved[max(fitting)][1]) if fitting else None
+        updates = sorted((update for name, update in self._saved if name == policy_id), reverse=True)
+        for update in (update for update in updates if below is None or update < below):
+            theirs, files = self._saved[policy_id, update]
+            if theirs == wanted:
+                return update, files
+            refuse(f"checkpoint {policy_id} at update {update}: it was made from other things")
+        return None
 
     def delete(self, policy_id: str) -> None:
         self._saved = {key: saved for key, saved in self._saved.items() if key[0] != policy_id}
@@ -277,6 +311,7 @@ class InstantTrainer:
             parent=request.parent,
             digest=sha256(weights).hexdigest(),
             trained_on={"episodes": request.episodes_version, "labels": request.labels_version},
+            contract=CONTRACT,
             recalls=request.recalls,
         )
         if self._policies.version(request.policy_id) is None:

@@ -42,6 +42,8 @@ class _Mortal:
 def mortal(ports: Ports, clock: Clock) -> Ports:
     """The same ports, but no call gets beyond the clock's moment."""
     dressed = {
-        field.name: _Mortal(getattr(ports, field.name), clock) for field in fields(ports) if field.name != "plan"
+        field.name: _Mortal(getattr(ports, field.name), clock)
+        for field in fields(ports)
+        if field.name not in ("plan", "contract")
     }
     return replace(ports, **dressed)

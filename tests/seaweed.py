@@ -82,7 +82,11 @@ class Seaweed:
         shutil.rmtree(self._folder)
 
     def __enter__(self) -> Self:
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.close()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:

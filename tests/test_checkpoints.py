@@ -3,6 +3,7 @@ import pickle
 import pytest
 from fakes import MemoryCheckpoints
 
+from flywheel.core.errors import CheckpointError
 from flywheel.store.checkpoints import ObjectCheckpoints
 from flywheel.store.folder import LocalFolder
 from flywheel.store.objects import open_objects
@@ -83,3 +84,56 @@ def test_damaged_and_unfinished_checkpoints_are_skipped(saved, victim, damage):
 
 def test_checkpoints_travel_to_other_processes(saved):
     assert pickle.loads(pickle.dumps(saved[0])).newest("p0001", identity=IDENTITY) == (1000, files(1000))
+
+
+def test_each_that_is_passed_over_is_told_with_its_reason(saved):
+    checkpoints, folder = saved
+    next(folder.glob("*-learner.safetensors")).unlink()
+    told = []
+    wanted = IDENTITY | {"seed": 8, "mixture": {"demonstration": 1.0}}
+    assert checkpoints.newest("p0001", identity=IDENTITY, refuse=told.append) == (500, files(500))
+    assert len(told) == 1
+    assert told[0].startswith("checkpoints/p0001/000001000/ is not gone on from: ")
+    assert told[0].endswith("file learner.safetensors is missing")
+    told.clear()
+    assert checkpoints.newest("p0001", identity=wanted, below=600, refuse=told.append) is None
+    assert told == [
+        "checkpoints/p0001/000000500/ is not gone on from: it was made from other things: "
+        "mixture.demonstration was 0.5, is 1.0; seed was 7, is 8"
+    ]
+
+
+def test_only_earlier_ones_than_asked_count(checkpoints):
+    for update in (500, 1000):
+        checkpoints.save("p0001", update, files(update), identity=IDENTITY)
+    assert checkpoints.newest("p0001", identity=IDENTITY, below=1000) == (500, files(500))
+    assert checkpoints.newest("p0001", identity=IDENTITY, below=500) is None
+
+
+def test_a_checkpoint_that_its_proof_refuses_is_not_there(checkpoints):
+    def refuse(read):
+        assert read == files(500)
+        raise CheckpointError("it does not restore")
+
+    with pytest.raises(CheckpointError, match="it does not restore"):
+        checkpoints.save("p0001", 500, files(500), identity=IDENTITY, proof=refuse)
+    assert checkpoints.newest("p0001", identity=IDENTITY) is None
+
+
+class Lossy(LocalFolder):
+    """Loses the last byte of what it writes, once, as a full disk may."""
+
+    lost = False
+
+    def put(self, key, data):
+        super().put(key, data if self.lost else data[:-1])
+        self.lost = True
+
+
+def test_what_comes_back_otherwise_than_it_was_written_is_not_there(tmp_path):
+    checkpoints = ObjectCheckpoints(objects=Lossy(root=tmp_path))
+    with pytest.raises(CheckpointError, match="file learner.safetensors has 10 bytes, its manifest says 11"):
+        checkpoints.save("p0001", 500, files(500), identity=IDENTITY)
+    assert checkpoints.newest("p0001", identity=IDENTITY) is None
+    checkpoints.save("p0001", 500, files(500), identity=IDENTITY)
+    assert checkpoints.newest("p0001", identity=IDENTITY) == (500, files(500))

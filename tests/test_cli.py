@@ -184,7 +184,11 @@ def test_a_damaged_store_is_refused(flywheel, config_file, tmp_path):
 
 @pytest.mark.parametrize(
     ("store", "reason"),
-    [("s3://bucket", "S3 is not supported yet"), ("ftp://host", "unknown kind ftp"), ("given.yaml", "is not a folder")],
+    [
+        ("s3://Bucket", "the bucket in lower case"),
+        ("ftp://host", "unknown kind ftp"),
+        ("given.yaml", "is not a folder"),
+    ],
 )
 def test_a_place_that_cannot_be_a_store_is_refused(flywheel, config_file, tmp_path, monkeypatch, store, reason):
     path = config_file()

@@ -1,5 +1,7 @@
+import os
+import signal
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 from time import sleep
@@ -13,11 +15,12 @@ from listening import Listener
 from flywheel.cluster.collecting import RayCollectors
 from flywheel.cluster.session import RaySession
 from flywheel.core.episode import Episode, Outcome
-from flywheel.core.errors import CheckpointError
+from flywheel.core.errors import CheckpointError, EnvironmentFailure
 from flywheel.ports import Behaviour, Notice, Part
 from flywheel.store.episodes import DeltaEpisodes
 from flywheel.store.objects import open_objects
 from flywheel.store.policies import ObjectPolicies
+from flywheel.workers.collecting import Collector
 
 DEMONSTRATOR = Behaviour(policy_id=None, sampled=False)
 TIMEOUT_S = 5.0
@@ -63,6 +66,47 @@ def rig(ray_session: RaySession, tmp_path_factory: pytest.TempPathFactory) -> It
     rig = Rig(tmp_path_factory.mktemp("rig"))
     yield rig
     rig.collectors.close()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stillborn(CountingCollectors):
+    """Its process is killed as it starts, the first times."""
+
+    num_deaths: int
+
+    def __call__(self) -> Collector:
+        lives = len(list(self.folder.glob("life-*")))
+        (self.folder / f"life-{lives}").touch()
+        if lives < self.num_deaths:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().__call__()
+
+
+def stillborn(folder: Path, *, num_deaths: int) -> RayCollectors:
+    objects = open_objects(str(folder / "store"))
+    episodes, policies = DeltaEpisodes(objects=objects), ObjectPolicies(objects=objects)
+    decide_fates(folder, {})
+    return RayCollectors(
+        collector=Stillborn(
+            episodes=episodes, policies=policies, folder=folder, num_environments=2, num_deaths=num_deaths
+        ),
+        episodes=episodes,
+        num_collectors=1,
+        num_environments=2,
+        episode_timeout_s=TIMEOUT_S,
+    )
+
+
+def test_a_collector_that_is_killed_as_it_starts_is_started_again(ray_session: RaySession, tmp_path: Path):
+    collectors = stillborn(tmp_path, num_deaths=1)
+    assert len(collectors.collect(counting_requests(3), DEMONSTRATOR, Listener())[1]) == 3
+    collectors.close()
+
+
+def test_a_collector_that_never_starts_ends_the_run(ray_session: RaySession, tmp_path: Path):
+    with pytest.raises(EnvironmentFailure, match="a collector does not start: The actor died"):
+        stillborn(tmp_path, num_deaths=9).collect(counting_requests(3), DEMONSTRATOR, Listener())
+    assert len(list(tmp_path.glob("life-*"))) == 3
 
 
 def but_for_iteration(episodes: list[Episode]) -> list[object]:

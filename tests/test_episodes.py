@@ -441,3 +441,24 @@ def test_the_log_says_how_many_rows_a_file_has_and_where_its_ids_lie(delta, tmp_
         "maxValues": {"episode_id": random_episode(69).episode_id, "iteration": 1, "source": "collection"},
         "nullCount": {},
     }
+
+
+def test_a_versions_digest_is_of_its_files_whoever_committed_them_and_when(table, tmp_path):
+    rows = make(4)
+    first = commit(table, rows[:2], transaction="one")
+    second = commit(table, rows[2:3], rows[3:], transaction="two")
+    digests = table.digest(first), table.digest(second)
+    assert digests[0] != digests[1]
+    commit(table, rows[:1], transaction="three")
+    assert (table.digest(first), table.digest(second)) == digests
+    again = type(table)(**({} if not hasattr(table, "_table") else {"objects": LocalFolder(root=tmp_path / "again")}))
+    commit(again, rows[3:], rows[2:3], transaction="four")
+    assert again.digest(commit(again, rows[:2], transaction="five")) == digests[1]
+
+
+def test_a_version_that_is_not_there_has_no_digest(table):
+    with pytest.raises(NotFoundError):
+        table.digest(1)
+    commit(table, make(4))
+    with pytest.raises(NotFoundError):
+        table.digest(99)

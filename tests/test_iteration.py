@@ -47,7 +47,7 @@ def test_completing_changes_nothing_that_was_there():
     before = Iteration(number=0)
     after = before.completed(Stage.INGEST, outcome(Stage.INGEST))
     assert before.remaining() == before.stages
-    assert after.outcomes == {Stage.INGEST: {"episodes_version": 0, "tasks": 0}}
+    assert after.outcomes == {Stage.INGEST: {"episodes_version": 0, "data_digests": 0, "tasks": 0}}
 
 
 def test_the_following_turn_knows_the_live_version_and_the_last_candidate():

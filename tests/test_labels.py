@@ -111,3 +111,24 @@ def test_a_table_travels_to_other_processes(tmp_path):
     table = DeltaLabels(objects=LocalFolder(root=tmp_path))
     commit(pickle.loads(pickle.dumps(table)), [random_label(EPISODE)])
     assert list(table.read()) == [EPISODE.episode_id]
+
+
+def test_a_versions_digest_is_of_its_files_whoever_committed_them_and_when(table, tmp_path):
+    rows = [random_label(random_episode(seed)) for seed in range(4)]
+    first = commit(table, rows[:2], transaction="one")
+    second = commit(table, rows[2:3], rows[3:], transaction="two")
+    digests = table.digest(first), table.digest(second)
+    assert digests[0] != digests[1]
+    commit(table, rows[:1], transaction="three")
+    assert (table.digest(first), table.digest(second)) == digests
+    again = type(table)(**({} if not hasattr(table, "_table") else {"objects": LocalFolder(root=tmp_path / "again")}))
+    commit(again, rows[3:], rows[2:3], transaction="four")
+    assert again.digest(commit(again, rows[:2], transaction="five")) == digests[1]
+
+
+def test_a_version_that_is_not_there_has_no_digest(table):
+    with pytest.raises(NotFoundError):
+        table.digest(1)
+    commit(table, [random_label(random_episode(seed)) for seed in range(4)])
+    with pytest.raises(NotFoundError):
+        table.digest(99)

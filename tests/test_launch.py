@@ -1,10 +1,15 @@
+import os
 import shutil
+import signal
 import subprocess
 import sys
 from importlib.metadata import version
 from io import StringIO
+from pathlib import Path
+from typing import Any
 
 import pytest
+import ray
 import yaml
 from fakes import Notebook
 from rich.console import Console
@@ -12,10 +17,13 @@ from seaweed import SECRET_KEY
 from small import small_config, small_settings
 
 from flywheel import launch, wiring
+from flywheel.cluster.session import RaySession
 from flywheel.core.errors import ConfigError, ForeignStoreError
+from flywheel.journal import News
 from flywheel.loop import run
 from flywheel.store.objects import open_objects
 from flywheel.store.records import JsonRecords
+from flywheel.supervisor import Ending
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +53,12 @@ def test_a_report_of_nothing_is_refused(tmp_path):
 def test_another_configurations_store_is_refused_before_anything_is_said_or_started(pretrained):
     out = StringIO()
     with pytest.raises(ForeignStoreError, match="seed"):
-        launch.run(small_config(seed=9), store=pretrained, iterations=0, until=None, console=Console(file=out))
+        launch.run(
+            small_config(seed=9),
+            store=pretrained,
+            errand=launch.Errand(iterations=0, until=None),
+            console=Console(file=out),
+        )
     assert out.getvalue() == ""
 
 
@@ -77,3 +90,44 @@ def test_the_command_in_s3_counts_the_same_successes_as_in_a_folder(pretrained, 
     assert SECRET_KEY not in ended.stdout + ended.stderr
     objects = open_objects(s3_store)
     assert not any(SECRET_KEY.encode() in objects.get(key) for key in objects.keys(""))
+
+
+class Mortal:
+    """A supervisor that is killed in its first lives."""
+
+    def __init__(self, folder: Path, *, num_deaths: int) -> None:
+        self._folder, self._num_deaths = folder, num_deaths
+
+    def run(self, **errand: Any) -> Ending:
+        lives = len(list(self._folder.iterdir()))
+        (self._folder / f"life-{lives}").touch()
+        if lives < self._num_deaths:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return Ending(exit_code=0, message=str(errand))
+
+    def since(self, seen: int) -> News:
+        return News(happenings=(), progress=None)
+
+
+def followed(folder: Path, *, num_deaths: int) -> tuple[Ending, list[str]]:
+    def start() -> Any:
+        return ray.remote(Mortal).options(num_cpus=0, max_concurrency=2).remote(folder, num_deaths=num_deaths)
+
+    out = StringIO()
+    ending = launch.follow(start, launch.Errand(iterations=3, until=0.5), Console(file=out))
+    return ending, out.getvalue().splitlines()
+
+
+def test_a_supervisor_that_dies_is_followed_by_another_with_the_same_errand(ray_session: RaySession, tmp_path: Path):
+    ending, lines = followed(tmp_path, num_deaths=2)
+    assert ending == Ending(exit_code=0, message="{'iterations': 3, 'until': 0.5, 'accept_version': False}")
+    assert [line.partition(":")[0] for line in lines] == ["  the supervisor died"] * 2
+    assert lines[-1].endswith("Number 3 of at most 4 goes on")
+
+
+def test_supervisors_that_go_on_dying_end_the_run(ray_session: RaySession, tmp_path: Path):
+    ending, lines = followed(tmp_path, num_deaths=9)
+    assert ending.exit_code == 1
+    assert ending.message.startswith("4 supervisors died, the last one so: The actor died unexpectedly")
+    assert ending.message.endswith("Repeat the command: it goes on where this one stopped.")
+    assert len(lines) == 3

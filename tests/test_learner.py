@@ -65,6 +65,22 @@ def test_a_state_is_a_copy_that_further_updates_leave_alone():
     assert same(state, before)
 
 
+@pytest.mark.parametrize(
+    ("lost", "reason"),
+    [
+        (["num_updates"], "the number of updates is missing"),
+        (["optimizer.0.exp_avg"], "the optimiser's state of parameter 0 does not fit"),
+        ([f"optimizer.{number}." for number in range(200)], "the optimiser's state after 1 updates is missing"),
+    ],
+)
+def test_a_state_that_is_not_whole_is_refused(lost, reason):
+    learner = make_learner()
+    learner.update(make_batch())
+    state = {name: value for name, value in learner.state().items() if not name.startswith(tuple(lost))}
+    with pytest.raises(CheckpointError, match=reason):
+        make_learner().restore(state)
+
+
 def test_a_restored_learner_leaves_the_state_alone():
     learner = make_learner()
     run(learner, 1)

@@ -82,8 +82,9 @@ def test_the_trainer_runs_what_it_was_asked_and_tells_its_figures():
     result = TrainingResult(version=policy_version(), metrics={})
 
     class Run:
-        def run(self, report):
+        def run(self, report, tell):
             report(50, 100, {"loss": 0.5})
+            tell("a checkpoint was refused")
             return result
 
     asked, observer = [], Notebook()
@@ -91,6 +92,7 @@ def test_the_trainer_runs_what_it_was_asked_and_tells_its_figures():
     assert trainer.train("a request", observer) is result
     assert asked == ["a request"]
     assert observer.progressed == [(50, 100, {"loss": 0.5})]
+    assert observer.events == ["a checkpoint was refused"]
 
 
 def test_stored_policies_take_the_most_likely_actions_of_the_version_and_the_task(policies):

@@ -1,4 +1,5 @@
 import pickle
+from hashlib import sha256
 
 import pytest
 from factories import policy_version
@@ -107,6 +108,35 @@ def test_who_saves_at_the_same_time_and_loses_harms_nothing(tmp_path):
     with pytest.raises(RecordExistsError):
         ObjectPolicies(objects=Overtaken(root=tmp_path)).save(policy_version(), {"weights.safetensors": b"other"})
     assert ObjectPolicies(objects=LocalFolder(root=tmp_path)).load("p0003") == FILES
+
+
+def test_who_is_overtaken_while_it_proves_its_files_says_that_another_was_first(tmp_path):
+    policies = ObjectPolicies(objects=LocalFolder(root=tmp_path))
+
+    def overtaken(read):
+        ObjectPolicies(objects=LocalFolder(root=tmp_path)).save(policy_version(), FILES)
+        raise CheckpointError("its files were removed")
+
+    with pytest.raises(RecordExistsError, match=r"policies/p0003/manifest.json: is already there, written by process"):
+        policies.save(policy_version(), {"weights.safetensors": b"other"}, proof=overtaken)
+    assert policies.load("p0003") == FILES
+
+
+def test_a_version_that_its_proof_refuses_is_not_there(policies):
+    def refuse(read):
+        assert read == FILES
+        raise CheckpointError("it does not restore")
+
+    with pytest.raises(CheckpointError, match="it does not restore"):
+        policies.save(policy_version(), FILES, proof=refuse)
+    assert policies.version("p0003") is None
+
+
+def test_digests_are_those_of_what_is_stored(policies):
+    policies.save(policy_version(), FILES)
+    assert policies.digests("p0003") == {name: sha256(data).hexdigest() for name, data in FILES.items()}
+    with pytest.raises(CheckpointError, match="p0004"):
+        policies.digests("p0004")
 
 
 def test_a_missing_file_is_named(saved):

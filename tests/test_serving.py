@@ -1,4 +1,6 @@
 import json
+import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -7,6 +9,7 @@ from urllib.request import Request, urlopen
 
 import numpy as np
 import pytest
+from faults import VICTIMS, descendants
 from shelf import policy_files, save_policy
 
 from flywheel.cluster.serving import ServeEndpoint
@@ -24,12 +27,17 @@ REACH: dict[str, Floats] = {
 
 
 @pytest.fixture(scope="module")
-def endpoint(ray_session: RaySession, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServeEndpoint]:
+def store(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Two good versions and one without weights."""
     store = str(tmp_path_factory.mktemp("store"))
     for seed in (1, 2):
         save_policy(store, f"p{seed}", policy_files(seed=seed))
     save_policy(store, "bad", {name: data for name, data in policy_files(seed=3).items() if name != WEIGHTS})
+    return store
+
+
+@pytest.fixture(scope="module")
+def endpoint(ray_session: RaySession, store: str) -> Iterator[ServeEndpoint]:
     endpoint = ServeEndpoint(policies="shelf:policies_of", store=store, port=0)
     yield endpoint
     endpoint.close()
@@ -106,6 +114,30 @@ def test_a_refusal_reaches_the_caller_of_the_port(endpoint: ServeEndpoint, tmp_p
     endpoint.deploy("p1")
     with pytest.raises(EndpointError, match="422: observations.hand: missing"):
         endpoint.act({"goal": REACH["goal"]}, "suite/reach")
+
+
+def test_a_process_that_dies_is_replaced_and_what_it_did_not_answer_is_asked_again(endpoint: ServeEndpoint):
+    endpoint.deploy("p2")
+    (replica,) = [child for child, title in descendants(os.getpid()).items() if title.startswith(VICTIMS["replica"])]
+    os.kill(replica, signal.SIGKILL)
+    actions, version = endpoint.act(REACH, "suite/reach")
+    assert version == "p2"
+    np.testing.assert_array_equal(actions, acted_here(2))
+
+
+def test_whoever_comes_after_takes_over_what_serves_already(endpoint: ServeEndpoint, store: str):
+    endpoint.deploy("p1")
+    heir = ServeEndpoint(policies="shelf:policies_of", store=store, port=0)
+    heir.start()
+    assert heir.address == endpoint.address
+    assert heir.act(REACH, "suite/reach")[1] == "p1"
+    heir.deploy("p2")
+    assert endpoint.act(REACH, "suite/reach")[1] == "p2"
+
+
+def test_a_free_port_is_none_that_an_outgoing_connection_may_take():
+    ports = {ServeEndpoint(policies="shelf:policies_of", store="", port=0).address.rpartition(":")[2] for _ in range(9)}
+    assert all(20_000 <= int(port) < 32_000 for port in ports)
 
 
 def test_an_endpoint_that_is_not_there_says_so():

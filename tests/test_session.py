@@ -6,6 +6,7 @@ from time import monotonic, sleep
 
 import pytest
 import ray
+from faults import kill_head
 
 from flywheel.cluster.session import RaySession
 from flywheel.core.errors import ConfigError
@@ -23,9 +24,9 @@ def holders(folder: Path) -> list[int]:
     return sorted(found)
 
 
-@pytest.mark.parametrize("how", ["kill", "end"])
+@pytest.mark.parametrize("how", ["kill", "end", "kill the head"])
 def test_nothing_of_ray_outlives_the_process_that_started_it(how: str):
-    folder = Path("/tmp") / f"fw-{os.getpid()}-{how}"  # Ray's sockets need a short path.
+    folder = Path("/tmp") / f"fw-{os.getpid()}-{how.split()[-1]}"  # Ray's sockets need a short path.
     folder.mkdir()
     here = Path(__file__).parent
     environment = os.environ | {"RAY_TMPDIR": str(folder)}
@@ -39,8 +40,12 @@ def test_nothing_of_ray_outlives_the_process_that_started_it(how: str):
         assert len(holders(folder)) > 5
         if how == "kill":
             process.kill()
-        else:
+        elif how == "end":
             process.stdin.close()
+        else:
+            kill_head(process)
+            assert process.stdout.readline().strip() in (b"gcs_server", b"raylet", b"gcs_server and raylet")
+            assert process.wait() == 1
         process.wait()
     deadline = monotonic() + 20
     while any(folder.iterdir()) and monotonic() < deadline:

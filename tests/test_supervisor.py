@@ -8,6 +8,7 @@ from small import small_config
 
 from flywheel import supervisor, wiring
 from flywheel.loop import run
+from flywheel.store.sealed import seal, unseal
 from flywheel.supervisor import Ending, Supervisor
 
 
@@ -33,10 +34,22 @@ def test_a_damaged_store_ends_a_run_as_wrong_input(copied):
     assert "iterations/0000/train.json: damaged or edited" in ending.message
 
 
+def test_an_iteration_of_another_release_ends_a_run_as_wrong_input(copied):
+    stages = copied / "records" / "iterations" / "0000"
+    ingested = stages / "ingest.json"
+    ingested.write_bytes(seal(unseal(ingested.read_bytes(), name="") | {"flywheel": "0.0.1"}, name=""))
+    (stages / "deploy.json").unlink()
+    owner = Supervisor(config=small_config(), store=str(copied))
+    refused = owner.run(iterations=0, until=None)
+    assert refused.exit_code == 2
+    assert "iteration 0, ingest: was recorded by flywheel 0.0.1" in refused.message
+    assert not (stages / "deploy.json").exists()
+
+
 def test_a_record_out_of_order_ends_a_run_as_a_failure(tmp_path):
     wiring.local(small_config(), str(tmp_path), Notebook()).records.write("iterations/0000/ingest", {"tasks": {}})
     ending = Supervisor(config=small_config(), store=str(tmp_path)).run(iterations=0, until=None)
-    assert ending == Ending(exit_code=1, message="iteration 0: ingest did not produce episodes_version")
+    assert ending == Ending(exit_code=1, message="iteration 0: ingest did not produce episodes_version, data_digests")
 
 
 def test_what_nobody_expected_ends_a_run_with_its_traceback(tmp_path):

@@ -1,11 +1,13 @@
 import pytest
-from fakes import InstantTrainer
+from fakes import CONTRACT, InstantTrainer
 from world import World
 
 from flywheel.core.exclusion import Exclusion, Recall, recall_key
 from flywheel.core.iteration import Iteration, Stage
 from flywheel.core.plan import InitialWeights
 from flywheel.stages.train import train
+
+DIGESTS = {"episodes": "e7", "labels": "l4"}
 
 
 def request_of(iteration, *, recalls=(), **plan):
@@ -19,7 +21,7 @@ def request_of(iteration, *, recalls=(), **plan):
 
 
 def after_relabel(number, **values):
-    outcomes = {Stage.RELABEL: {"episodes_version": 7, "labels_version": 4}}
+    outcomes = {Stage.RELABEL: {"episodes_version": 7, "labels_version": 4, "data_digests": DIGESTS}}
     return Iteration(number=number, outcomes=outcomes, **values)
 
 
@@ -27,6 +29,13 @@ def test_it_trains_on_the_versions_that_relabelling_left():
     request, outcome = request_of(after_relabel(0))
     assert (request.episodes_version, request.labels_version) == (7, 4)
     assert outcome["trained_on"] == {"episodes": 7, "labels": 4}
+    assert outcome["data_digests"] == DIGESTS
+
+
+def test_the_outcome_says_what_the_files_of_the_version_are():
+    outcome = request_of(after_relabel(0))[1]
+    assert outcome["file_digests"] == {"weights": outcome["digest"]}
+    assert outcome["contract"] == CONTRACT
 
 
 def test_the_candidate_is_named_after_its_iteration():
@@ -87,10 +96,10 @@ def test_what_was_recalled_and_not_undone_is_left_out_and_the_outcome_says_so():
     ]
     request, outcome = request_of(after_relabel(5), recalls=recalls)
     assert request.excluded == Exclusion(policies=frozenset({"policy-0001"}), episodes=frozenset("abc"))
-    assert outcome["recalls"] == (2, 4)
+    assert outcome["recalls"] == [2, 4]
 
 
 def test_without_recalls_nothing_is_left_out():
     request, outcome = request_of(after_relabel(1))
     assert request.excluded == Exclusion()
-    assert outcome["recalls"] == ()
+    assert outcome["recalls"] == []

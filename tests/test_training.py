@@ -11,9 +11,9 @@ from fakes import MemoryCheckpoints, MemoryEpisodes, MemoryLabels, MemoryPolicie
 from networks import SETTINGS, SIZES
 from torch import nn
 
-from flywheel.core.contract import Body, Modality, unite
+from flywheel.core.contract import Body, Modality, contract_digest, unite
 from flywheel.core.episode import Source
-from flywheel.core.errors import CheckpointError, EpisodeError, TrainingError
+from flywheel.core.errors import CheckpointError, EpisodeError, RecordExistsError, TrainingError
 from flywheel.core.exclusion import Exclusion
 from flywheel.core.policy import PolicyVersion
 from flywheel.learning import codec
@@ -46,7 +46,7 @@ class Shelf:
     def __init__(self, episodes=None):
         self.episodes, self.labels = MemoryEpisodes(), MemoryLabels()
         self.policies, self.checkpoints = MemoryPolicies(), MemoryCheckpoints()
-        self.reports = []
+        self.reports, self.told = [], []
         self.add(made_episodes() if episodes is None else episodes)
 
     def add(self, episodes):
@@ -54,16 +54,24 @@ class Shelf:
         self.episodes.commit([self.episodes.write(episodes)], transaction=f"{len(labels)}")
         self.labels.commit([self.labels.write(labels)], transaction=f"{len(labels)}")
 
-    def run(self, *, place=None, contract=CONTRACT, network=SIZES, **changes):
+    def run(self, **changes):
+        """See `training`; events go to `told`."""
+        return self.training(**changes).run(lambda *some: self.reports.append(some), self.told.append)
+
+    def newest(self, **changes):
+        """Update and files that a run of that kind would go on from."""
+        return self.checkpoints.newest("p0001", identity=self.training(**changes).identity())
+
+    def training(self, *, place=None, contract=CONTRACT, network=SIZES, **changes):
         """Keywords that a request has change the request, `wrap` and the like the run."""
         of_request = {field.name for field in dataclasses.fields(TrainingRequest)}
         request = dataclasses.replace(REQUEST, **{name: changes.pop(name) for name in of_request & changes.keys()})
-        settings = {"discount": 0.9, "num_steps": 2, "only_successes": False, "batch_size": 8, "checkpoint_every": 4}
-        training = TrainingRun(
+        settings = {"learner": SETTINGS, "discount": 0.9, "num_steps": 2, "only_successes": False}
+        settings |= {"batch_size": 8, "checkpoint_every": 4}
+        return TrainingRun(
             request=request,
             contract=contract,
             network=network,
-            learner=SETTINGS,
             episodes=self.episodes,
             labels=self.labels,
             policies=self.policies,
@@ -71,7 +79,6 @@ class Shelf:
             place=place or Place(),
             **(settings | changes),
         )
-        return training.run(lambda *some: self.reports.append(some))
 
 
 def made_episodes(*, count=4, first=0, **changes):
@@ -124,6 +131,7 @@ def test_the_version_says_what_it_was_made_from(trained):
         parent=None,
         digest=sha256(weights(shelf)).hexdigest(),
         trained_on={"episodes": 1, "labels": 1},
+        contract=contract_digest(CONTRACT),
     )
     assert shelf.policies.version("p0001") == result.version
 
@@ -154,7 +162,7 @@ def test_progress_is_reported_every_fifty_updates_at_checkpoints_and_at_the_end(
 
 
 def test_checkpoints_are_gone_once_the_version_is_saved(trained):
-    assert trained[0].checkpoints.newest("p0001", identity=identity()) is None
+    assert trained[0].newest() is None
 
 
 def test_a_finished_version_is_not_trained_again(trained):
@@ -185,17 +193,12 @@ def test_the_statistics_are_those_of_the_data(trained):
 # Going on
 
 
-def identity(**changes):
-    plain = {"episodes_version": 1, "labels_version": 1, "parent": None, "seed": 11, "num_workers": 1}
-    return plain | {"excluded": {"policies": [], "episodes": []}} | changes
-
-
 @pytest.mark.parametrize(("num_updates", "newest"), [(4, 4), (7, 4), (11, 8)])
 def test_a_run_that_goes_on_from_a_checkpoint_ends_with_the_same_bytes(trained, num_updates, newest):
     shelf = Shelf()
     with pytest.raises(KilledError):
         shelf.run(wrap=killed_after(num_updates))
-    update, _ = shelf.checkpoints.newest("p0001", identity=identity())
+    update, _ = shelf.newest()
     assert update == newest
     # Enough to do what is left, and no more.
     result = shelf.run(wrap=killed_after(12 - newest))
@@ -208,7 +211,7 @@ def test_a_run_that_dies_before_its_first_checkpoint_starts_anew(trained):
     shelf = Shelf()
     with pytest.raises(KilledError):
         shelf.run(wrap=killed_after(3))
-    assert shelf.checkpoints.newest("p0001", identity=identity()) is None
+    assert shelf.newest() is None
     shelf.run()
     assert weights(shelf) == weights(trained[0])
 
@@ -223,10 +226,112 @@ def test_a_checkpoint_made_from_other_data_is_not_gone_on_from():
     assert weights(shelf) == weights(fresh)
 
 
-def test_a_damaged_checkpoint_is_named():
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"seed": 12},
+        {"mixture": {"demonstration": 1.0}},
+        {"excluded": Exclusion(episodes=frozenset({"e3"}))},
+        {"bc_weight": 0.5},
+        {"network": {**SIZES, "width": 4}},
+        {"learner": {**SETTINGS, "target_rate": 0.5}},
+        {"discount": 0.5},
+        {"batch_size": 4},
+        {"contract": dataclasses.replace(CONTRACT, differences={"reach": ("tool", "tool")})},
+        {"place": Place(num_workers=2)},
+    ],
+)
+def test_a_checkpoint_made_from_other_things_is_refused_aloud(changes):
+    shelf, fresh = Shelf(), Shelf()
+    with pytest.raises(KilledError):
+        shelf.run(wrap=killed_after(5))
+    for some in (shelf, fresh):
+        some.run(**changes)
+    assert shelf.told == ["checkpoint p0001 at update 4: it was made from other things"]
+    assert weights(shelf) == weights(fresh)
+
+
+def test_a_checkpoint_that_does_not_restore_is_passed_over_aloud(trained):
     shelf = Shelf()
-    shelf.checkpoints.save("p0001", 40, {codec.LEARNER: b"damaged"}, identity=identity())
-    with pytest.raises(CheckpointError, match="checkpoint p0001 at update 40: not readable as safetensors"):
+    with pytest.raises(KilledError):
+        shelf.run(wrap=killed_after(5))
+    identity = shelf.training().identity()
+    shelf.checkpoints.save("p0001", 10, {codec.LEARNER: b"damaged"}, identity=identity)
+    shelf.checkpoints.save("p0001", 11, {codec.LEARNER: codec.tensors_to_bytes({})}, identity=identity)
+    shelf.run(wrap=killed_after(8))
+    assert [text.partition(" is not gone on from: ")[0] for text in shelf.told] == [
+        "checkpoint p0001 at update 11",
+        "checkpoint p0001 at update 10",
+    ]
+    assert "the number of updates is missing" in shelf.told[0]
+    assert "not readable as safetensors" in shelf.told[1]
+    assert weights(shelf) == weights(trained[0])
+
+
+def test_only_the_first_worker_tells(trained):
+    shelf = Shelf()
+    shelf.checkpoints.save("p0001", 4, {codec.LEARNER: b""}, identity={"seed": 1})
+    shelf.run(place=Place(rank=1, num_workers=2))
+    assert shelf.told == []
+
+
+class ForgetfulCheckpoints(MemoryCheckpoints):
+    def save(self, policy_id, update, files, *, identity, proof):
+        super().save(policy_id, update, without_moments(files), identity=identity, proof=proof)
+
+
+class ForgetfulPolicies(MemoryPolicies):
+    def save(self, version, files, *, proof):
+        super().save(version, without_moments(files), proof=proof)
+
+
+def without_moments(files):
+    """The files as a store returns them that lost a tensor, and whose digests agree with that."""
+    state = codec.tensors_from_bytes(files[codec.LEARNER], origin="here")
+    kept = {name: value for name, value in state.items() if name != "optimizer.0.exp_avg"}
+    return {**files, codec.LEARNER: codec.tensors_to_bytes(kept)}
+
+
+def test_a_checkpoint_that_would_not_restore_is_never_there():
+    shelf = Shelf()
+    shelf.checkpoints = ForgetfulCheckpoints()
+    with pytest.raises(CheckpointError, match="checkpoint p0001 at update 4: does not restore: .*parameter 0"):
+        shelf.run()
+    assert shelf.newest() is None
+
+
+def test_a_policy_version_that_would_not_restore_is_never_there():
+    shelf = Shelf()
+    shelf.policies = ForgetfulPolicies()
+    with pytest.raises(CheckpointError, match="policy p0001: does not restore: .*parameter 0"):
+        shelf.run()
+    assert shelf.policies.version("p0001") is None
+    assert shelf.newest()[0] == 8, "it goes on from its checkpoint when the store is well again"
+
+
+class Overtaken(MemoryPolicies):
+    """Another worker finishes the version just before this one."""
+
+    def __init__(self, *, digest=None):
+        super().__init__()
+        self._digest = digest
+
+    def save(self, version, files, *, proof):
+        other = version if self._digest is None else dataclasses.replace(version, digest=self._digest)
+        super().save(other, files)
+        super().save(version, files, proof=proof)
+
+
+def test_whoever_is_overtaken_by_the_same_version_has_finished_it_too(trained):
+    shelf = Shelf()
+    shelf.policies = Overtaken()
+    assert shelf.run().version == trained[1].version
+
+
+def test_whoever_is_overtaken_by_another_version_stops():
+    shelf = Shelf()
+    shelf.policies = Overtaken(digest="0" * 64)
+    with pytest.raises(RecordExistsError, match="p0001"):
         shelf.run()
 
 
@@ -369,7 +474,7 @@ def test_only_the_first_worker_saves():
     shelf = Shelf()
     assert shelf.run(place=Place(rank=1, num_workers=2)) is None
     assert shelf.policies.version("p0001") is None
-    assert shelf.checkpoints.newest("p0001", identity=identity(num_workers=2)) is None
+    assert shelf.newest(place=Place(num_workers=2)) is None
     assert shelf.run(place=Place(rank=0, num_workers=2)) is not None
 
 

@@ -12,6 +12,8 @@ from flywheel.cluster.session import RaySession
 from flywheel.cluster.training import RayTrainer, root_cause
 from flywheel.core.errors import CheckpointError, TrainingError
 from flywheel.learning import codec
+from flywheel.store.checkpoints import ObjectCheckpoints
+from flywheel.store.objects import open_objects
 from flywheel.workers.training import Place
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:ray")  # Ray uses what Ray deprecates.
@@ -32,6 +34,8 @@ def trained_here(drill: Drill, place: Place) -> bytes:
 
 def test_a_killed_worker_goes_on_and_computes_what_an_undisturbed_run_does(ray_session: RaySession, tmp_path: Path):
     killed = Drill(folder=tmp_path / "killed", killed_at=7)
+    foreign = ObjectCheckpoints(objects=open_objects(str(killed.folder)))
+    foreign.save("p0000", 8, {codec.LEARNER: b"of another training"}, identity={"seed": 1})
     listener = Listener()
     result = trainer(killed).train(killed.fill(), listener)
     assert (killed.folder / "killed").exists()
@@ -40,6 +44,9 @@ def test_a_killed_worker_goes_on_and_computes_what_an_undisturbed_run_does(ray_s
     done, total, figures = listener.reports[-1]
     assert (done, total) == (12, 12)
     assert figures == result.metrics
+    # Told by the worker that was killed and by the one that came after it.
+    assert len(listener.events) == 2
+    assert all("000000008/ is not gone on from: it was made from other things: " in told for told in listener.events)
 
 
 def test_two_workers_train_one_network_on_the_batches_of_both(ray_session: RaySession, tmp_path: Path):

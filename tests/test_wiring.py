@@ -5,6 +5,7 @@ import shutil
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from small import TASKS, small_config
 from world import contents
 
 from flywheel import wiring
+from flywheel.core.contract import contract_digest
 from flywheel.core.episode import Source
 from flywheel.core.errors import (
     CheckpointError,
@@ -22,6 +24,7 @@ from flywheel.core.errors import (
     EpisodeError,
     ForeignStoreError,
     RecordExistsError,
+    ResumeError,
     StoreError,
 )
 from flywheel.core.gate import PromotionGate
@@ -195,15 +198,15 @@ def test_a_store_that_cannot_be_relied_on_is_refused_before_anything_is_written(
         assert server.stored == {}
 
 
-def test_training_goes_on_from_its_checkpoint(tmp_path):
+def test_training_goes_on_from_its_newest_whole_checkpoint(tmp_path):
     with pytest.raises(KilledError):
         turned(tmp_path / "store", observer=Killer((0, "train"), at_progress=50), iterations=0)
     (tmp_path / "store" / "checkpoints" / "policy-0000" / "000000040" / "manifest.json").unlink()
-    found = wiring.Workshop(config=small_config(), store=str(tmp_path / "store")).checkpoints
-    identity = {"episodes_version": 1, "labels_version": 1, "parent": None, "seed": 1000, "num_workers": 1}
-    newest = found.newest("policy-0000", identity=identity)
-    assert newest is not None
-    assert newest[0] == 20
+    again = turned(tmp_path / "store", iterations=0).observer
+    # Reports come every 50 updates, at checkpoints and at the end.
+    trained = [done for done, total, _ in again.progressed if total == 60]
+    assert trained == [40, 50, 60]
+    assert again.events == []
 
 
 @pytest.mark.parametrize("name", ["weights.safetensors", "learner.safetensors", "architecture.json"])
@@ -246,7 +249,13 @@ def test_a_store_of_another_configuration_is_refused(finished):
 
 
 def test_how_long_and_on_what_it_runs_may_change(finished):
-    changed = small_config(iterations=9, until=0.5, resources={"num_collectors": 7}, storage={"spool_bytes": 5})
+    changed = small_config(
+        iterations=9,
+        until=0.5,
+        resources={"num_collectors": 7},
+        storage={"spool_bytes": 5},
+        retention={"rules": [{"max_age_iterations": 3}]},
+    )
     wiring.check(changed, str(finished))
 
 
@@ -339,3 +348,22 @@ def test_an_embedded_ray_has_a_place_for_every_process():
     assert wiring.num_places(resources) >= 3 + 2 + 1
     assert wiring.num_gpus(resources) == 2
     assert wiring.num_gpus(small_config().resources) == 0
+
+
+def test_what_a_policy_sees_and_does_is_recorded_and_checked(copied):
+    contract = contract_digest(wiring.Workshop(config=small_config(), store=str(copied)).contract)
+    ports = ports_of(copied)
+    assert ports.contract() == contract
+    assert ports.records.read("iterations/0001/train")["contract"] == contract
+    with pytest.raises(ResumeError, match=f"sees or does other things .*, recorded was {contract}"):
+        run(replace(ports, contract=lambda: "other"), iterations=2)
+
+
+def test_another_training_of_the_same_policy_is_refused(copied, tmp_path):
+    """Whole, and not what the record says."""
+    live = ports_of(copied).records.read("iterations/0001/deploy")["live"]
+    turned(tmp_path / "other", seed=2)
+    shutil.rmtree(copied / "policies" / live)
+    shutil.copytree(tmp_path / "other" / "policies" / live, copied / "policies" / live)
+    with pytest.raises(ResumeError, match=f"{live}: learner.safetensors is not the one that was trained"):
+        turned(copied, iterations=2)

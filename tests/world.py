@@ -5,6 +5,7 @@ from typing import Any
 
 from factories import content
 from fakes import (
+    CONTRACT,
     DirectRelabeler,
     InstantTrainer,
     MemoryEndpoint,
@@ -29,7 +30,7 @@ TASKS = {
     for name, radius in ((REACH, 1.0), (PUSH, 0.5))
 }
 Script = Callable[[EpisodeRequest, int], Outcome]
-CLOCKED = ("wall_s", "work_s")
+CLOCKED = ("wall_s", "work_s", "metrics.json")
 """What a record says about time; all else in it is the same in every run."""
 
 
@@ -78,6 +79,7 @@ class World:
     def ports(self, **changes: Any) -> Ports:
         values: dict[str, Any] = {
             "plan": self.plan,
+            "contract": lambda: CONTRACT,
             "records": self.records,
             "episodes": self.episodes,
             "labels": self.labels,

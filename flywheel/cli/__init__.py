@@ -25,12 +25,18 @@ app.add_typer(data.app, name="data")
 app.add_typer(lineage.app, name="lineage")
 
 ConfigFile = Annotated[Path, typer.Argument(help="A YAML file; see deploy/examples.", metavar="CONFIG")]
-Store = Annotated[str | None, typer.Option(help="Where everything is kept. Default: runs/<name of the config>.")]
+Store = Annotated[
+    str | None,
+    typer.Option(help="What keeps everything: a folder or s3://bucket/prefix. Default: runs/<name of the config>."),
+]
 Iterations = Annotated[
     int | None, typer.Option(min=0, help="Improvement iterations after iteration 0, which pretrains.")
 ]
 Until = Annotated[
     float | None, typer.Option(min=0.0, max=1.0, help="Stop early at this mean success rate of the live version.")
+]
+AcceptVersion = Annotated[
+    bool, typer.Option("--accept-version", help="Go on with an iteration that another release of flywheel began.")
 ]
 Seed = Annotated[int | None, typer.Option(min=0, help="Instead of the config's.")]
 
@@ -47,15 +53,20 @@ def root(show_version: Annotated[bool, typer.Option("--version", help="Print the
 @app.command()
 def demo(store: Store = None, seed: Seed = None) -> None:
     """The whole loop on three Meta-World tasks, in under ten minutes on two cores."""
-    _run(DEMO, store=store, iterations=None, until=None, seed=seed)
+    _run(DEMO, store=store, seed=seed)
 
 
 @app.command()
 def run(
-    config: ConfigFile, store: Store = None, iterations: Iterations = None, until: Until = None, seed: Seed = None
+    config: ConfigFile,
+    store: Store = None,
+    iterations: Iterations = None,
+    until: Until = None,
+    seed: Seed = None,
+    accept_version: AcceptVersion = False,
 ) -> None:
     """Turn the wheel. The same command on the same store goes on where an interrupted run stopped."""
-    _run(config, store=store, iterations=iterations, until=until, seed=seed)
+    _run(config, store=store, iterations=iterations, until=until, seed=seed, accept_version=accept_version)
 
 
 @app.command()
@@ -85,17 +96,25 @@ def _load(path: Path) -> configuration.Config:
     return config
 
 
-def _run(path: Path, *, store: str | None, iterations: int | None, until: float | None, seed: int | None) -> None:
+def _run(
+    path: Path,
+    *,
+    store: str | None,
+    seed: int | None,
+    iterations: int | None = None,
+    until: float | None = None,
+    accept_version: bool = False,
+) -> None:
     config = _load(path)
     if seed is not None:
         config = config.model_copy(update={"seed": seed})
-    exit_code = import_module("flywheel.launch").run(
-        config,
-        store=store or f"runs/{config.name}",
+    launch = import_module("flywheel.launch")
+    errand = launch.Errand(
         iterations=config.iterations if iterations is None else iterations,
         until=config.until if until is None else until,
-        console=Console(),
+        accept_version=accept_version,
     )
+    exit_code = launch.run(config, store=store or f"runs/{config.name}", errand=errand, console=Console())
     raise typer.Exit(exit_code)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import ray
 import torch
-from ray.exceptions import GetTimeoutError, RayActorError, RayTaskError
+from ray.exceptions import RayActorError, RayTaskError
 
 from flywheel.cluster.shares import Share, split
 from flywheel.core.episode import EpisodeRequest
@@ -20,6 +20,8 @@ from flywheel.core.rollout import failed_episode
 from flywheel.ports import Behaviour, EpisodeSummary, EpisodeTable, Notice, Observer, Part
 from flywheel.workers.collecting import Collector, summary
 
+START_ATTEMPTS = 3
+"""A collector that dies whenever it starts is not started again."""
 START_TIMEOUT_S = 300.0
 """A collector that has not started by then never will: there is no place for it."""
 
@@ -123,22 +125,34 @@ class RayCollectors:
         self._actors = {}
 
     def _start(self, numbers: Sequence[int]) -> None:
-        """Returns when these collectors are ready; those that died since the last use are replaced."""
-        for number in numbers:
-            if number in self._actors and not _is_alive(self._actors[number]):
+        """Returns when these collectors are ready; those that died since the last use, or as they start, are new."""
+        for _ in range(START_ATTEMPTS):
+            for number in numbers:
+                if number not in self._actors:
+                    self._actors[number] = self._actor_class.remote(self._make)
+            dead = self._dead(numbers)
+            if not dead:
+                return
+            for number in dead:
                 del self._actors[number]
-        for number in numbers:
-            if number not in self._actors:
-                self._actors[number] = self._actor_class.remote(self._make)
-        ready = [self._actors[number].__ray_ready__.remote() for number in numbers]
-        try:
-            ray.get(ready, timeout=START_TIMEOUT_S)
-        except GetTimeoutError as failure:
+        failure = next(iter(dead.values()))
+        raise EnvironmentFailure(f"a collector does not start: {failure}") from failure
+
+    def _dead(self, numbers: Sequence[int]) -> dict[int, RayActorError]:
+        """Those that will never be ready; the others are."""
+        starting = {self._actors[number].__ray_ready__.remote(): number for number in numbers}
+        _, late = ray.wait(list(starting), num_returns=len(starting), timeout=START_TIMEOUT_S)
+        if late:
             raise EnvironmentFailure(
                 f"a collector did not start within {START_TIMEOUT_S:.0f} s: has Ray places for {len(self._actors)}?"
-            ) from failure
-        except RayActorError as failure:
-            raise EnvironmentFailure(f"a collector does not start: {failure}") from failure
+            )
+        dead: dict[int, RayActorError] = {}
+        for reference, number in starting.items():
+            try:
+                ray.get(reference)
+            except RayActorError as failure:
+                dead[number] = failure
+        return dead
 
     def _hand_out(self, work: _Collection) -> None:
         """Every idle collector gets a share, while there are any."""
@@ -210,14 +224,6 @@ class RayCollectors:
         for made in share.written:
             if made.error is not None:
                 work.observer.event(f"episode {made.episode_id} failed: {made.error}")
-
-
-def _is_alive(actor: Any) -> bool:
-    try:
-        ray.get(actor.__ray_ready__.remote())
-    except RayActorError:
-        return False
-    return True
 
 
 def _first_line(failure: Exception) -> str:

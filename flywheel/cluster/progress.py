@@ -8,9 +8,17 @@ class Progress:
 
     def __init__(self) -> None:
         self._said: tuple[int, int, Mapping[str, float]] | None = None
+        self._told: list[str] = []
 
     def say(self, done: int, total: int, figures: Mapping[str, float]) -> None:
         self._said = done, total, figures
+
+    def tell(self, message: str) -> None:
+        self._told.append(message)
+
+    def told(self, heard: int) -> list[str]:
+        """All that it told a person but for the first `heard`."""
+        return self._told[heard:]
 
     def said(self) -> tuple[int, int, Mapping[str, float]] | None:
         """Updates done, updates in all, and the learner's figures; None before the first report."""

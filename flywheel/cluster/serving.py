@@ -5,7 +5,9 @@ import http.client
 import json
 import socket
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib import import_module
+from random import SystemRandom
 from threading import Lock
 from time import monotonic, sleep
 from typing import Any
@@ -32,9 +34,20 @@ APPLICATION = "flywheel"
 DEPLOYMENT = "policy"
 START_TIMEOUT_S = 120.0
 REQUEST_TIMEOUT_S = 30.0
+PORTS = range(20_000, 32_000)
+"""Free ones are looked for here: above Ray's own, and below those that systems give to outgoing connections.
+
+Of the latter any may be taken between being found free and being bound, which are seconds.
+"""
+RECOVERY_TIMEOUT_S = 60.0
+"""Within which Serve has replaced a process that died."""
 POLL_INTERVAL_S = 0.05
 
 web = FastAPI(title="Flywheel policy endpoint", version="1")
+
+
+class _OutageError(EndpointError):
+    """Not a refusal: it may pass."""
 
 
 def _problem(status: int, title: str, detail: str) -> JSONResponse:
@@ -143,7 +156,10 @@ class ServeEndpoint:
             except (RayError, RayServeException, RuntimeError) as failure:
                 raise EndpointError(f"Ray Serve does not start at {self.address}: {failure}") from failure
             self._started = True
-            self._attempt(None)
+            served = _client().http_config.port
+            if served == self._port:
+                self._attempt(None)
+            self._port = served  # Another one where a supervisor that died left its endpoint, which goes on.
 
     def deploy(self, policy_id: str) -> None:
         self.start()
@@ -156,11 +172,25 @@ class ServeEndpoint:
             )
 
     def act(self, observations: Mapping[str, Floats], task: str) -> tuple[Floats, str]:
-        """EndpointError: it does not answer, or refuses, with its reason."""
-        plain = {name: values.tolist() for name, values in observations.items()}
-        status, answer = self._ask("POST", "/policy/v1/act", {"task": task, "observations": plain})
+        """EndpointError: it does not answer, or refuses, with its reason.
+
+        A process that dies is replaced by Serve meanwhile: what it did not answer is asked again.
+        """
+        body = {"task": task, "observations": {name: values.tolist() for name, values in observations.items()}}
+        deadline = monotonic() + RECOVERY_TIMEOUT_S
+        while True:
+            try:
+                return self._acted(body)
+            except _OutageError:
+                if not self._started or monotonic() > deadline:
+                    raise
+            sleep(POLL_INTERVAL_S)
+
+    def _acted(self, body: Mapping[str, Any]) -> tuple[Floats, str]:
+        status, answer = self._ask("POST", "/policy/v1/act", body)
         if status != 200:
-            raise EndpointError(f"{self.address} answered {status}: {answer.get('detail', answer)}")
+            refusal = _OutageError if status >= 500 else EndpointError
+            raise refusal(f"{self.address} answered {status}: {answer.get('detail', answer)}")
         return np.asarray(answer["actions"], np.float32), answer["policy_version"]
 
     def close(self) -> None:
@@ -173,8 +203,8 @@ class ServeEndpoint:
     def _attempt(self, policy_id: str | None) -> dict[str, Any]:
         """Asks for the version, and returns what the endpoint says once it has tried. EndpointError: it never did."""
         attempt = uuid4().hex
-        client: Any = _get_global_client()  # Only this way Serve changes a setting without starting processes anew.
-        client.deploy_apps(ServeDeploySchema.model_validate(self._description(policy_id, attempt)))
+        # Only this way Serve changes a setting without starting processes anew.
+        _client().deploy_apps(ServeDeploySchema.model_validate(self._description(policy_id, attempt)))
         deadline = monotonic() + START_TIMEOUT_S
         while monotonic() < deadline:
             answer = self._version()
@@ -219,12 +249,18 @@ class ServeEndpoint:
             data = response.read()
             return response.status, json.loads(data) if "json" in (response.getheader("Content-Type") or "") else {}
         except (OSError, http.client.HTTPException, ValueError) as failure:
-            raise EndpointError(f"{self.address} does not answer: {failure}") from failure
+            raise _OutageError(f"{self.address} does not answer: {failure}") from failure
         finally:
             connection.close()
 
 
+def _client() -> Any:
+    return _get_global_client()
+
+
 def _free_port(host: str) -> int:
-    with socket.socket() as some:
-        some.bind((host, 0))
-        return int(some.getsockname()[1])
+    for port in SystemRandom().sample(PORTS, len(PORTS)):
+        with socket.socket() as some, suppress(OSError):
+            some.bind((host, port))
+            return port
+    raise EndpointError(f"no port from {PORTS.start} to {PORTS.stop - 1} is free on {host}")

@@ -8,8 +8,11 @@ import socket
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Event, Thread
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import ray
 
@@ -20,6 +23,9 @@ NODE_ADDRESS = "127.0.0.2"
 """Loopback, so that a change of network does not break a running Ray, which would replace 127.0.0.1 by the host's."""
 OBJECT_STORE_BYTES = 300_000_000
 CONNECT_TIMEOUT_S = 10.0
+WATCH_INTERVAL_S = 0.2
+HEAD = ("gcs_server", "raylet")
+"""Processes without which an embedded Ray does nothing more."""
 TOKEN = secrets.token_hex(32)
 """Ray opens ports on every interface: only who knows the token may use them. It lives as long as this process."""
 
@@ -37,6 +43,7 @@ class RaySession:
         self._replaced: dict[str, str | None] = {}
         self._folder: str | None = None
         self._reaper: subprocess.Popen[bytes] | None = None
+        self._node: Any = None
 
     def start(self) -> None:
         """Returns when Ray is ready. FlywheelError: it does not start; ConfigError: no cluster at the address."""
@@ -70,6 +77,7 @@ class RaySession:
         except Exception as failure:
             self.stop()
             raise FlywheelError(f"Ray does not start: {failure}") from failure
+        self._node = ray._private.worker._global_node  # The only one who knows the processes of the head.
 
     def _connect(self, address: str) -> None:
         try:
@@ -80,9 +88,38 @@ class RaySession:
         except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as failure:
             raise ConfigError(f"no Ray cluster to be used at {address}, host:port of its head: {failure}") from failure
 
+    def dead(self) -> list[str]:
+        """Processes that an embedded Ray cannot live without and that are gone."""
+        if self._node is None:
+            return []
+        return sorted(kind for kind, _ in self._node.dead_processes() if kind in HEAD)
+
+    @contextmanager
+    def watched(self, bereaved: Callable[[str], None]) -> Iterator[None]:
+        """Within the block, tells `bereaved` of the death of an embedded Ray's head, in a thread of its own.
+
+        Whoever waits for Ray hears of it only after a minute, by being ended.
+        """
+        over = Event()
+
+        def watch() -> None:
+            while not over.wait(WATCH_INTERVAL_S):
+                if gone := self.dead():
+                    bereaved(" and ".join(gone))
+                    return
+
+        watching = Thread(target=watch, daemon=True)
+        watching.start()
+        try:
+            yield
+        finally:
+            over.set()
+            watching.join()
+
     def stop(self) -> None:
         """Ends an embedded Ray and waits until its processes are gone; only leaves another's cluster."""
         ray.shutdown(wait_for_processes=True)
+        self._node = None
         if self._reaper is not None:
             self._reaper.kill()
             self._reaper.communicate()

@@ -59,11 +59,16 @@ class RayTrainer:
         """Fits in a thread of its own, so that the observer hears of progress in the caller's."""
         with ThreadPoolExecutor(max_workers=1) as pool:
             fitting = pool.submit(trainer.fit)
-            while not wait([fitting], timeout=PROGRESS_INTERVAL_S).done:
-                said = ray.get(progress.said.remote())
-                if said is not None:
+            heard, finished = 0, False
+            while not finished:
+                finished = bool(wait([fitting], timeout=PROGRESS_INTERVAL_S).done)
+                said, told = ray.get([progress.said.remote(), progress.told.remote(heard)])
+                if said is not None and not finished:
                     done, total, figures = said
                     observer.progress(done, total, **figures)
+                for message in told:
+                    observer.event(message)
+                heard += len(told)
         try:
             result: Any = fitting.result()
         except TrainingFailedError as failure:
@@ -118,8 +123,11 @@ def _work(job: _Job) -> TrainingResult | FlywheelError | None:
         if rank == 0:
             job.progress.say.remote(done, total, figures)
 
+    def tell(message: str) -> None:
+        job.progress.tell.remote(message)
+
     try:
-        return job.run(job.request, place, _distributed if num_workers > 1 else _alone).run(report)
+        return job.run(job.request, place, _distributed if num_workers > 1 else _alone).run(report, tell)
     except FlywheelError as failure:
         if num_workers > 1:
             raise  # The other workers wait for this one: only its failure ends them.

@@ -1,7 +1,9 @@
 """Contract: what a policy sees and what it does. It belongs to the policy version and never changes after."""
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from hashlib import sha256
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +84,11 @@ def unite(bodies: Mapping[str, Body], *, history: int = 1) -> Contract:
         action_sizes={task: body.action_size for task, body in bodies.items()},
         history=history,
     )
+
+
+def contract_digest(contract: Contract) -> str:
+    """sha256: two contracts with one digest see and do the same, in the same order."""
+    return sha256(json.dumps(asdict(contract), sort_keys=True).encode()).hexdigest()
 
 
 def modality_names(contract: Contract, task: str) -> dict[str, str]:

@@ -4,6 +4,7 @@ FlywheelError
 ├── ConfigError          a setting, an argument or a file is wrong; nothing was started
 │   └── ForeignStoreError    the store belongs to another configuration
 ├── EpisodeError         an episode's arrays do not make an episode
+├── ResumeError          what is there is not what was recorded; nothing was done on top of it
 ├── IterationError       a stage was recorded out of order or with the wrong products
 ├── StoreError           the store could not do what was asked
 │   ├── RecordExistsError    a record is already there; somebody else wrote it first
@@ -33,6 +34,10 @@ class ForeignStoreError(ConfigError):
 
 class EpisodeError(FlywheelError):
     """An episode's arrays do not make an episode."""
+
+
+class ResumeError(FlywheelError):
+    """What is there is not what was recorded, or other code recorded it; nothing was done on top of it."""
 
 
 class IterationError(FlywheelError):

@@ -20,11 +20,14 @@ class Stage(StrEnum):
 
 
 PRODUCTS: Mapping[Stage, tuple[str, ...]] = {
-    Stage.INGEST: ("episodes_version", "tasks"),
-    Stage.COLLECT: ("episodes_version", "behaviour_policy", "tasks"),
-    Stage.RELABEL: ("episodes_version", "labels_version"),
-    Stage.TRAIN: ("policy_id", "digest", "parent", "trained_on", "num_updates"),
-    Stage.EVALUATE: ("policy_id", "episodes_version", "tasks", "decision", "reason"),
+    Stage.INGEST: ("episodes_version", "data_digests", "tasks"),
+    Stage.COLLECT: ("episodes_version", "data_digests", "behaviour_policy", "tasks"),
+    Stage.RELABEL: ("episodes_version", "labels_version", "data_digests"),
+    Stage.TRAIN: (
+        *("policy_id", "digest", "contract", "file_digests", "parent"),
+        *("trained_on", "data_digests", "num_updates"),
+    ),
+    Stage.EVALUATE: ("policy_id", "episodes_version", "data_digests", "tasks", "decision", "reason"),
     Stage.DEPLOY: ("live", "deployed"),
 }
 """What the outcome of each stage must hold."""

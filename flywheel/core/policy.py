@@ -29,6 +29,8 @@ class PolicyVersion:
     """sha256 of the weights' file."""
     trained_on: Mapping[str, int]
     """Delta table -> version."""
+    contract: str | None = None
+    """Digest of what it sees and does; None where it was not said."""
     recalls: tuple[int, ...] = ()
     """Those that counted: their episodes were left out."""
 

@@ -14,6 +14,9 @@ from flywheel.learning.actor_critic import ActorCritic
 from flywheel.learning.encoders import VectorEncoder
 from flywheel.learning.objective import Objective, TensorBatch
 
+OPTIMIZER_STATE = ("step", "exp_avg", "exp_avg_sq")
+"""What AdamW keeps for each parameter."""
+
 
 class Learner:
     """Offline actor-critic. BC, filtered BC, alpha-PAC and PAC are settings of it.
@@ -131,16 +134,26 @@ class Learner:
         return {name: value.detach().to("cpu", copy=True).contiguous() for name, value in tensors.items()}
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
-        """Goes on exactly where `state` was taken. CheckpointError: it is of another network."""
+        """Goes on exactly where `state` was taken. CheckpointError: it is of another network, or not whole."""
+        if "num_updates" not in state:
+            raise CheckpointError("the number of updates is missing")
         self.load_weights(state)
-        for index, parameter in enumerate(self._learned):
-            prefix = f"optimizer.{index}."
-            self.optimizer.state[parameter] = {
-                name.removeprefix(prefix): value.to(parameter.device, copy=True)
-                for name, value in state.items()
-                if name.startswith(prefix)
-            }
         self.num_updates = int(state["num_updates"])
+        found = [self._moments(state, index) for index in range(len(self._learned))]
+        if self.num_updates and not any(found):
+            raise CheckpointError(f"the optimiser's state after {self.num_updates} updates is missing")
+        for parameter, moments in zip(self._learned, found, strict=True):
+            self.optimizer.state[parameter] = {
+                name: value.to(parameter.device, copy=True) for name, value in moments.items()
+            }
+
+    def _moments(self, state: Mapping[str, Tensor], index: int) -> dict[str, Tensor]:
+        """The optimiser's of one parameter: all of them, or none where it was never updated."""
+        prefix, shape = f"optimizer.{index}.", self._learned[index].shape
+        moments = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
+        if moments and (moments.keys() != set(OPTIMIZER_STATE) or moments["exp_avg"].shape != shape):
+            raise CheckpointError(f"the optimiser's state of parameter {index} does not fit: {', '.join(moments)}")
+        return moments
 
     def load_weights(self, state: Mapping[str, Tensor]) -> None:
         """Takes both networks' weights; the optimiser and the count of updates stay new."""

@@ -18,7 +18,13 @@ def assess(iteration: Iteration, live: str, ports: Ports) -> dict[str, Any]:
         transaction=asked.transaction,
         ports=ports,
     )
-    return {"policy_id": live, "episodes_version": version, "tasks": results(episodes), "work_s": work_s}
+    return {
+        "policy_id": live,
+        "episodes_version": version,
+        "data_digests": {"episodes": ports.episodes.digest(version)},
+        "tasks": results(episodes),
+        "work_s": work_s,
+    }
 
 
 def order(iteration: Iteration, live: str, plan: Plan) -> Order:

@@ -21,6 +21,7 @@ def collect(iteration: Iteration, ports: Ports) -> dict[str, Any]:
     )
     return {
         "episodes_version": version,
+        "data_digests": {"episodes": ports.episodes.digest(version)},
         "behaviour_policy": episodes[0].behaviour_policy,
         "tasks": results(episodes),
         "work_s": work_s,

@@ -24,6 +24,7 @@ def evaluate(iteration: Iteration, ports: Ports) -> dict[str, Any]:
     return {
         "policy_id": candidate,
         "episodes_version": version,
+        "data_digests": {"episodes": ports.episodes.digest(version)},
         "tasks": results(tried),
         "live": iteration.live,
         "live_tasks": None if live is None else results(live),

@@ -18,7 +18,12 @@ def ingest(iteration: Iteration, ports: Ports) -> dict[str, Any]:
         transaction=asked.transaction,
         ports=ports,
     )
-    return {"episodes_version": version, "tasks": results(episodes), "work_s": work_s}
+    return {
+        "episodes_version": version,
+        "data_digests": {"episodes": ports.episodes.digest(version)},
+        "tasks": results(episodes),
+        "work_s": work_s,
+    }
 
 
 def order(iteration: Iteration, plan: Plan) -> Order:

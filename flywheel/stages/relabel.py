@@ -20,7 +20,14 @@ def relabel(iteration: Iteration, ports: Ports) -> dict[str, Any]:
         ]
         parts = ports.relabeler.relabel(new, episodes_version=episodes_version, observer=ports.observer)
         labels_version = ports.labels.commit(parts, transaction=transaction)
-    return {"episodes_version": episodes_version, "labels_version": labels_version}
+    return {
+        "episodes_version": episodes_version,
+        "labels_version": labels_version,
+        "data_digests": {
+            "episodes": ports.episodes.digest(episodes_version),
+            "labels": ports.labels.digest(labels_version),
+        },
+    }
 
 
 def _candidates(number: int, version: int, ports: Ports) -> list[EpisodeSummary]:

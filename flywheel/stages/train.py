@@ -30,7 +30,14 @@ def train(iteration: Iteration, ports: Ports) -> dict[str, Any]:
         recalls=tuple(recall.number for recall in recalls),
     )
     result = ports.trainer.train(request, ports.observer)
-    return {**asdict(result.version), "num_updates": request.num_updates, "metrics": dict(result.metrics)}
+    return {
+        **asdict(result.version),
+        "recalls": list(result.version.recalls),
+        "file_digests": dict(ports.policies.digests(request.policy_id)),
+        "data_digests": labelled["data_digests"],
+        "num_updates": request.num_updates,
+        "metrics": dict(result.metrics),
+    }
 
 
 def _parent(iteration: Iteration, initial: InitialWeights) -> str | None:

@@ -4,26 +4,45 @@ from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
 
-from flywheel.core.errors import CheckpointError, NotFoundError, StoreError, StoreUnavailableError
+from flywheel.core.errors import (
+    CheckpointError,
+    NotFoundError,
+    StoreError,
+    StoreUnavailableError,
+)
+from flywheel.ports import Proof, unproven
 from flywheel.store import layout
 from flywheel.store.objects import Objects
-from flywheel.store.sealed import put_sealed, seal, unseal
+from flywheel.store.sealed import put_sealed, seal, taken, unseal
 
 
 def save(
-    objects: Objects, folder: str, files: Mapping[str, bytes], facts: Mapping[str, Any], *, replace: bool = False
+    objects: Objects,
+    folder: str,
+    files: Mapping[str, bytes],
+    facts: Mapping[str, Any],
+    *,
+    replace: bool = False,
+    proof: Proof = unproven,
 ) -> None:
-    """Writes the files, then the manifest, then removes what earlier attempts left in the folder.
+    """Writes the files, proves what is read back, writes the manifest, then removes what earlier attempts left.
 
     Files lie under names that begin with their digest: whoever writes other content at the same time, or loses the
     race for the manifest, harms nothing that a manifest names. RecordExistsError: a finished bundle is there and
-    `replace` is off.
+    `replace` is off. CheckpointError: what is read back is not what was written, or the proof refuses it; then there
+    is no manifest.
     """
     entries = {}
     for name, data in files.items():
         digest = sha256(data).hexdigest()
         entries[name] = {"object": f"{digest[:16]}-{name}", "sha256": digest, "num_bytes": len(data)}
         objects.put(f"{folder}{entries[name]['object']}", data)
+    try:
+        proof({name: check(objects, folder, name, entry) for name, entry in entries.items()})
+    except CheckpointError as failure:
+        if not replace and is_finished(objects, folder):  # whose writer removed what its manifest does not name
+            raise taken(objects, f"{folder}{layout.MANIFEST}") from failure
+        raise
     key = f"{folder}{layout.MANIFEST}"
     manifest = {"files": entries, **facts}
     if replace:
@@ -33,6 +52,12 @@ def save(
     kept = {key, *(f"{folder}{entry['object']}" for entry in entries.values())}
     for stale in [found for found in objects.keys(folder) if found not in kept]:
         objects.delete(stale)
+
+
+def is_finished(objects: Objects, folder: str) -> bool:
+    """Whether it has a manifest, damaged or not."""
+    key = f"{folder}{layout.MANIFEST}"
+    return key in objects.keys(key)
 
 
 def facts(objects: Objects, folder: str) -> dict[str, Any] | None:

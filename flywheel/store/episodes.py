@@ -130,6 +130,9 @@ class DeltaEpisodes:
     def committed(self, transaction: str) -> int | None:
         return self._table.committed(transaction)
 
+    def digest(self, version: int) -> str:
+        return self._table.digest(version)
+
     def summaries(
         self, *, version: int | None = None, iteration: int | None = None, source: Source | None = None
     ) -> list[EpisodeSummary]:

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
+from flywheel.core.differences import differences
 from flywheel.core.errors import ForeignStoreError, NotFoundError, RecordExistsError
 from flywheel.store import layout
 from flywheel.store.objects import Objects
@@ -23,13 +24,13 @@ def claim(objects: Objects, config: Mapping[str, Any], *, created_by: str, free_
     except RecordExistsError:
         name = objects.url(layout.IDENTITY)
     found = unseal(objects.get(layout.IDENTITY), name=name)
-    differences = list(_differences(found["config"], plain(config), free_keys))
-    if differences:
+    differing = list(_differing(found["config"], plain(config), free_keys))
+    if differing:
         raise ForeignStoreError(
             "\n".join(
                 [
                     f"{name}: the store belongs to another configuration. Take another store, or set these back:",
-                    *differences,
+                    *differing,
                 ]
             )
         )
@@ -45,26 +46,7 @@ def configuration(objects: Objects) -> dict[str, Any] | None:
     return config
 
 
-def _differences(theirs: Mapping[str, Any], ours: Mapping[str, Any], free_keys: Collection[str]) -> Iterator[str]:
-    before, now = dict(_flat("", theirs)), dict(_flat("", ours))
-    for key in sorted(before.keys() | now.keys()):
-        free = any(key == some or key.startswith(f"{some}.") for some in free_keys)
-        if not free and (key not in before or key not in now or before[key] != now[key]):
-            yield f"  {key}: the store has {_shown(before, key)}, the configuration says {_shown(now, key)}"
-
-
-def _flat(key: str, value: Any) -> Iterator[tuple[str, Any]]:
-    """Dotted key -> value, down to values that hold no mapping."""
-    if isinstance(value, dict) and value:
-        named = value.items()
-    elif isinstance(value, list) and any(isinstance(item, dict) for item in value):
-        named = {str(index): item for index, item in enumerate(value)}.items()
-    else:
-        yield key, value
-        return
-    for name, item in named:
-        yield from _flat(f"{key}.{name}" if key else name, item)
-
-
-def _shown(values: Mapping[str, Any], key: str) -> str:
-    return repr(values[key]) if key in values else "nothing"
+def _differing(theirs: Mapping[str, Any], ours: Mapping[str, Any], free_keys: Collection[str]) -> Iterator[str]:
+    for one in differences(theirs, ours):
+        if not any(one.key == some or one.key.startswith(f"{some}.") for some in free_keys):
+            yield f"  {one.key}: the store has {one.before}, the configuration says {one.now}"

@@ -56,6 +56,9 @@ class DeltaLabels:
     def committed(self, transaction: str) -> int | None:
         return self._table.committed(transaction)
 
+    def digest(self, version: int) -> str:
+        return self._table.digest(version)
+
     def read(self, *, version: int | None = None) -> Mapping[str, Sequence[Label]]:
         newest: dict[tuple[str, str], Label] = {}
         for file in self._table.files(version):

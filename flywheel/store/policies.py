@@ -1,8 +1,10 @@
 """The files of policy versions."""
 
 from collections.abc import Mapping
+from hashlib import sha256
 
 from flywheel.core.policy import PolicyVersion
+from flywheel.ports import Proof, unproven
 from flywheel.store import bundles, layout
 from flywheel.store.objects import Objects
 from flywheel.store.sealed import taken
@@ -14,7 +16,7 @@ class ObjectPolicies:
     def __init__(self, *, objects: Objects) -> None:
         self._objects = objects
 
-    def save(self, version: PolicyVersion, files: Mapping[str, bytes]) -> None:
+    def save(self, version: PolicyVersion, files: Mapping[str, bytes], *, proof: Proof = unproven) -> None:
         folder = layout.policy(version.policy_id)
         if bundles.facts(self._objects, folder) is not None:
             raise taken(self._objects, f"{folder}{layout.MANIFEST}")
@@ -24,9 +26,10 @@ class ObjectPolicies:
             "parent": version.parent,
             "digest": version.digest,
             "trained_on": dict(version.trained_on),
+            "contract": version.contract,
             "recalls": list(version.recalls),
         }
-        bundles.save(self._objects, folder, files, {"version": described})
+        bundles.save(self._objects, folder, files, {"version": described}, proof=proof)
 
     def load(self, policy_id: str) -> Mapping[str, bytes]:
         return bundles.load(self._objects, layout.policy(policy_id))
@@ -37,3 +40,6 @@ class ObjectPolicies:
             return None
         described = manifest["version"]
         return PolicyVersion(**{**described, "recalls": tuple(described.get("recalls", ()))})
+
+    def digests(self, policy_id: str) -> Mapping[str, str]:
+        return {name: sha256(data).hexdigest() for name, data in self.load(policy_id).items()}

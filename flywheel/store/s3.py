@@ -124,7 +124,9 @@ class S3Bucket:
 
     @property
     def options(self) -> Mapping[str, str]:
-        settings, patience, credentials = self._settings, self._patience, self._settings.credentials.retrieve()
+        settings, patience = self._settings, self._patience
+        with translated(self._shown("")):
+            credentials = settings.credentials.retrieve()
         options = {
             "AWS_ENDPOINT_URL": settings.url,
             "AWS_REGION": settings.region,

@@ -161,6 +161,10 @@ class Table:
         table = self._opened(None)
         return None if table is None else table.transaction_version(transaction)
 
+    def digest(self, version: int) -> str:
+        """sha256 over the names of the version's files, which hold their own. NotFoundError: no such version."""
+        return sha256("\n".join(file.key for file in self.files(version)).encode()).hexdigest()
+
     def files(self, version: int | None) -> list[DataFile]:
         """Of the version, or of the newest. NotFoundError: no such version."""
         table = self._opened(version)

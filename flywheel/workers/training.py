@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import partial
 from hashlib import sha256
 from time import perf_counter
 from typing import Any
@@ -11,16 +12,18 @@ import numpy as np
 import torch
 from torch import nn
 
-from flywheel.core.contract import Contract
+from flywheel.core.code_version import CODE_VERSION, release
+from flywheel.core.contract import Contract, contract_digest
 from flywheel.core.episode import Episode, Source
-from flywheel.core.errors import CheckpointError, TrainingError
+from flywheel.core.errors import CheckpointError, RecordExistsError, TrainingError
 from flywheel.core.exclusion import Exclusion
 from flywheel.core.policy import PolicyVersion
 from flywheel.core.transition import Transitions
 from flywheel.learning import codec
 from flywheel.learning.actor_critic import ActorCritic
 from flywheel.learning.learner import Learner
-from flywheel.ports import Checkpoints, EpisodeTable, LabelTable, Policies, TrainingRequest, TrainingResult
+from flywheel.ports import Checkpoints, EpisodeTable, LabelTable, Policies, TrainingRequest, TrainingResult, unheard
+from flywheel.workers.proof import prove
 
 UPDATES_PER_REPORT = 50
 METRICS = "metrics.json"
@@ -28,6 +31,8 @@ METRICS = "metrics.json"
 
 Report = Callable[[int, int, Mapping[str, float]], None]
 """Updates done, updates in all, the learner's mean figures since the last report."""
+Tell = Callable[[str], None]
+"""Something that a person should read."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,14 +79,14 @@ class TrainingRun:
         self._policies, self._checkpoints = policies, checkpoints
         self._place, self._wrap = place, wrap
 
-    def run(self, report: Report) -> TrainingResult | None:
+    def run(self, report: Report, tell: Tell = unheard) -> TrainingResult | None:
         """The finished version, from the worker of rank 0; None from the others."""
         torch.set_num_threads(self._place.num_threads)
         finished = self._finished()
         if finished is not None:
             return finished if self._place.rank == 0 else None
         transitions = self._transitions()
-        learner = self._learner(transitions)
+        learner = self._learner(transitions, tell if self._place.rank == 0 else unheard)
         began = perf_counter()
         last = self._updates(learner, transitions, report)
         return self._save(learner, {**last, "work_s": perf_counter() - began}) if self._place.rank == 0 else None
@@ -105,30 +110,48 @@ class TrainingRun:
             only_successes=self._only_successes,
         )
 
-    def _learner(self, transitions: Transitions) -> Learner:
-        """As the newest checkpoint left it; else with the parent's weights; else new."""
+    def _learner(self, transitions: Transitions, tell: Tell) -> Learner:
+        """As the newest checkpoint that restores left it; else with the parent's weights; else new."""
+        restored = self._restored(tell)
+        if restored is not None:
+            return restored
+        learner = self._new_learner()
+        if self._request.parent is not None:
+            learner.load_weights(self._parent(self._request.parent))
+        else:
+            learner.fit_normalisation(transitions)
+        return learner
+
+    def _restored(self, tell: Tell) -> Learner | None:
+        policy_id, below = self._request.policy_id, None
+        while found := self._checkpoints.newest(policy_id, identity=self.identity(), below=below, refuse=tell):
+            below, files = found
+            learner, origin = self._new_learner(), f"checkpoint {policy_id} at update {below}"
+            try:
+                learner.restore(codec.tensors_from_bytes(files[codec.LEARNER], origin=origin))
+                return learner
+            except CheckpointError as failure:
+                tell(f"{origin} is not gone on from: {failure}")
+        return None
+
+    def _new_learner(self) -> Learner:
+        return self._made_learner(device=self._place.device, wrap=self._wrap, **self._learner_settings)
+
+    def _spare_learner(self) -> Learner:
+        """Never updated, so that neither a device nor other workers are needed."""
+        return self._made_learner(**{**self._learner_settings, "compiled": False})
+
+    def _made_learner(self, **settings: Any) -> Learner:
         request = self._request
-        learner = Learner(
+        return Learner(
             network=lambda: ActorCritic(contract=self._contract, **self._network),
             bc_weight=request.bc_weight,
             temperature=request.temperature,
             learning_rate=request.learning_rate,
             seed=request.seed,
             rank=self._place.rank,
-            device=self._place.device,
-            wrap=self._wrap,
-            **self._learner_settings,
+            **settings,
         )
-        found = self._checkpoints.newest(request.policy_id, identity=self._identity())
-        if found is not None:
-            update, files = found
-            origin = f"checkpoint {request.policy_id} at update {update}"
-            learner.restore(codec.tensors_from_bytes(files[codec.LEARNER], origin=origin))
-        elif request.parent is not None:
-            learner.load_weights(self._parent(request.parent))
-        else:
-            learner.fit_normalisation(transitions)
-        return learner
 
     def _parent(self, policy_id: str) -> Mapping[str, torch.Tensor]:
         files = self._policies.load(policy_id)
@@ -158,21 +181,37 @@ class TrainingRun:
                     )
                 report(done, request.num_updates, last)
             if place.rank == 0 and done % self._checkpoint_every == 0 and done < request.num_updates:
-                files = {codec.LEARNER: codec.tensors_to_bytes(learner.state())}
-                self._checkpoints.save(request.policy_id, done, files, identity=self._identity())
+                self._save_checkpoint(done, learner.state())
         return last
 
-    def _identity(self) -> dict[str, Any]:
-        """What a checkpoint must have been made from for this run to go on from it."""
-        request = self._request
-        return {
-            "episodes_version": request.episodes_version,
-            "labels_version": request.labels_version,
-            "parent": request.parent,
-            "seed": request.seed,
+    def _save_checkpoint(self, update: int, state: Mapping[str, torch.Tensor]) -> None:
+        policy_id = self._request.policy_id
+        self._checkpoints.save(
+            policy_id,
+            update,
+            {codec.LEARNER: codec.tensors_to_bytes(state)},
+            identity=self.identity(),
+            proof=partial(
+                prove, state=state, spare=self._spare_learner, origin=f"checkpoint {policy_id} at update {update}"
+            ),
+        )
+
+    def identity(self) -> dict[str, Any]:
+        """What a checkpoint must have been made from for this run to go on from it, as plain JSON values."""
+        made_from = {
+            "request": asdict(self._request),
+            "contract": contract_digest(self._contract),
+            "network": self._network,
+            "learner": self._learner_settings,
+            "discount": self._discount,
+            "num_steps": self._num_steps,
+            "only_successes": self._only_successes,
+            "batch_size": self._batch_size,
             "num_workers": self._place.num_workers,
-            "excluded": request.excluded.plain,
+            "flywheel": release(CODE_VERSION),
         }
+        plain: dict[str, Any] = json.loads(json.dumps(made_from, default=sorted))  # sets have no order of their own
+        return plain
 
     def _save(self, learner: Learner, metrics: dict[str, float]) -> TrainingResult:
         request, state = self._request, learner.state()
@@ -189,11 +228,26 @@ class TrainingRun:
             parent=request.parent,
             digest=sha256(files[codec.WEIGHTS]).hexdigest(),
             trained_on={"episodes": request.episodes_version, "labels": request.labels_version},
+            contract=contract_digest(self._contract),
             recalls=request.recalls,
         )
-        self._policies.save(version, files)
+        self._publish(version, files, state)
         self._checkpoints.delete(request.policy_id)
         return TrainingResult(version=version, metrics=metrics)
+
+    def _publish(self, version: PolicyVersion, files: Mapping[str, bytes], state: Mapping[str, torch.Tensor]) -> None:
+        origin = f"policy {version.policy_id}"
+
+        def proof(read: Mapping[str, bytes]) -> None:
+            prove(read, state, spare=self._spare_learner, origin=origin)
+            codec.load_actor(read, origin=origin)
+
+        try:
+            self._policies.save(version, files, proof=proof)
+        except RecordExistsError:
+            # A worker whose supervisor died may finish beside the one that took its place.
+            if self._policies.version(version.policy_id) != version:
+                raise
 
 
 def trainable(episodes: Iterable[Episode], excluded: Exclusion) -> Iterable[Episode]:

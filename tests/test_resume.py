@@ -1,0 +1,207 @@
+import json
+from dataclasses import replace
+
+import pytest
+from fakes import CONTRACT, MemoryRecords, Notebook
+from world import World, contents
+
+from flywheel.core.code_version import CODE_VERSION, release
+from flywheel.core.errors import CheckpointError, ResumeError
+from flywheel.core.iteration import Iteration, Stage
+from flywheel.loop import record_key, recorded, run
+
+
+def stopped(after: str, *, number: int = 1, **plan) -> World:
+    """A world whose run stopped after a stage of an iteration."""
+    world = World(**plan)
+    run(world.ports(), iterations=number)
+    kept = MemoryRecords()
+    for key in world.records.keys(""):
+        if not key.startswith(f"iterations/{number:04d}/"):
+            kept.write(key, world.records.read(key))
+    for stage in recorded_stages(number):
+        kept.write(record_key(number, stage), world.records.read(record_key(number, stage)))
+        if stage == after:
+            break
+    world.records = kept
+    return world
+
+
+def recorded_stages(number):
+    return [str(stage) for stage in Iteration(number=number).stages]
+
+
+def edited(world: World, key: str, **changes) -> None:
+    """Another hand's record: sealed like ours, with other content."""
+    records = MemoryRecords()
+    for known in world.records.keys(""):
+        record = world.records.read(known)
+        records.write(known, record | changes if known == key else record)
+    world.records = records
+
+
+@pytest.mark.parametrize("after", ["collect", "relabel", "train", "evaluate"])
+def test_what_is_as_it_was_recorded_is_gone_on_from(after):
+    world, whole = stopped(after), World()
+    run(world.ports(), iterations=1)
+    run(whole.ports(), iterations=1)
+    assert contents(world.ports()) == contents(whole.ports())
+
+
+def test_every_record_says_which_code_wrote_it():
+    world = World()
+    run(world.ports(), iterations=1)
+    keys = [*world.records.keys("iterations/"), *world.records.keys("final/")]
+    assert len(keys) == 11
+    assert {world.records.read(key)["flywheel"] for key in keys} == {CODE_VERSION}
+
+
+def test_every_record_with_a_version_of_a_table_says_what_it_holds():
+    world = World()
+    run(world.ports(), iterations=1)
+    ports, seen = world.ports(), 0
+    for key in [*world.records.keys("iterations/"), *world.records.keys("final/")]:
+        record = world.records.read(key)
+        versions = record.get("trained_on") or {
+            table: record[f"{table}_version"] for table in ("episodes", "labels") if f"{table}_version" in record
+        }
+        tables = {"episodes": ports.episodes, "labels": ports.labels}
+        assert record.get("data_digests", {}) == {
+            table: tables[table].digest(version) for table, version in versions.items()
+        }
+        seen += len(versions)
+    # ingest, collect, two evaluations and the final assessment one each; relabelling and training two each, twice.
+    assert seen == 5 + 8
+
+
+@pytest.mark.parametrize(("stage", "table"), [("collect", "episodes"), ("relabel", "labels"), ("train", "episodes")])
+def test_a_version_that_holds_other_files_is_refused_with_both_digests(stage, table):
+    world = stopped("train")
+    key = record_key(1, stage)
+    record = world.records.read(key)
+    edited(world, key, data_digests={**record["data_digests"], table: "0" * 64})
+    before = contents(world.ports())
+    version = record.get("trained_on", record).get(table, record.get(f"{table}_version"))
+    with pytest.raises(ResumeError) as caught:
+        run(world.ports(), iterations=1)
+    assert str(caught.value).startswith(
+        f"iteration 1, {stage}: version {version} of the table {table} holds other files than were recorded: digest "
+    )
+    assert f"recorded {'0' * 64}; restore the store" in str(caught.value)
+    assert contents(world.ports()) == before
+
+
+def test_a_version_of_the_iteration_before_counts_too():
+    world = stopped("collect")
+    edited(world, record_key(0, "evaluate"), data_digests={"episodes": "0" * 64})
+    with pytest.raises(ResumeError, match="iteration 0, evaluate: version 2 of the table episodes"):
+        run(world.ports(), iterations=1)
+
+
+def test_a_version_that_is_gone_is_refused():
+    world = stopped("collect")
+    edited(world, record_key(1, "collect"), episodes_version=99)
+    with pytest.raises(ResumeError, match=r"iteration 1, collect: no version 99; restore the store"):
+        run(world.ports(), iterations=1)
+
+
+@pytest.mark.parametrize("after", ["collect", "train"])
+def test_weights_that_were_exchanged_are_refused_with_both_digests(after):
+    world = stopped(after)
+    version, _ = world.policies._saved["policy-0000"]
+    world.policies._saved["policy-0000"] = version, {"weights": b"other"}
+    recorded_digest = world.records.read(record_key(0, "train"))["file_digests"]["weights"]
+    with pytest.raises(ResumeError, match=f"policy-0000: weights is not the one .* recorded was {recorded_digest}"):
+        run(world.ports(), iterations=1)
+
+
+def test_a_file_that_was_added_or_lost_is_refused():
+    world = stopped("collect")
+    version, files = world.policies._saved["policy-0000"]
+    world.policies._saved["policy-0000"] = version, {**files, "more": b""}
+    with pytest.raises(ResumeError, match="policy-0000: more is not the one .* recorded was no such file"):
+        run(world.ports(), iterations=1)
+    world.policies._saved["policy-0000"] = version, {}
+    with pytest.raises(ResumeError, match="policy-0000: weights is not the one .* its sha256 is no such file"):
+        run(world.ports(), iterations=1)
+
+
+def test_a_policy_that_is_gone_is_named():
+    world = stopped("collect")
+    del world.policies._saved["policy-0000"]
+    with pytest.raises(CheckpointError, match="policy-0000"):
+        run(world.ports(), iterations=1)
+
+
+def test_the_candidate_of_this_iteration_counts_before_it_is_evaluated():
+    world = stopped("train")
+    version, _ = world.policies._saved["policy-0001"]
+    world.policies._saved["policy-0001"] = version, {"weights": b"other"}
+    with pytest.raises(ResumeError, match="policy-0001: weights"):
+        run(world.ports(), iterations=1)
+
+
+def test_a_policy_of_another_contract_is_refused():
+    world = stopped("collect")
+    with pytest.raises(ResumeError, match=f"policy-0000: sees or does other .* is new, recorded was {CONTRACT}"):
+        run(replace(world.ports(), contract=lambda: "new"), iterations=1)
+
+
+@pytest.mark.parametrize(("recorded_by", "name"), [("0.0.9", "0.0"), ("1.1.0", "1.1")])
+def test_an_iteration_that_another_release_began_is_refused_unless_that_is_accepted(recorded_by, name):
+    world = stopped("relabel")
+    edited(world, record_key(1, "collect"), flywheel=recorded_by)
+    with pytest.raises(ResumeError) as caught:
+        run(world.ports(), iterations=1)
+    assert str(caught.value) == (
+        f"iteration 1, collect: was recorded by flywheel {recorded_by}, this is {CODE_VERSION}. "
+        f"Finish the iteration with flywheel {name}, or accept that two versions make it: --accept-version"
+    )
+    assert run(world.ports(), iterations=1, accept_version=True).remaining() == ()
+
+
+def test_a_patch_of_the_same_release_goes_on():
+    world = stopped("relabel")
+    edited(world, record_key(1, "collect"), flywheel=f"{release(CODE_VERSION)}.99")
+    assert run(world.ports(), iterations=1).remaining() == ()
+
+
+def test_a_new_release_goes_on_from_a_finished_iteration():
+    world = World()
+    run(world.ports(), iterations=0)
+    for stage in recorded_stages(0):
+        edited(world, record_key(0, stage), flywheel="0.0.9")
+    assert run(world.ports(), iterations=1).number == 1
+    assert recorded(Iteration(number=0), world.ports()).outcomes[Stage.INGEST]["flywheel"] == "0.0.9"
+
+
+def test_a_new_iteration_is_checked_against_what_it_builds_on():
+    world = World()
+    run(world.ports(), iterations=0)
+    version, _ = world.policies._saved["policy-0000"]
+    world.policies._saved["policy-0000"] = version, {"weights": b"other"}
+    with pytest.raises(ResumeError, match="policy-0000: weights"):
+        run(world.ports(), iterations=1)
+
+
+def test_the_final_assessment_is_checked_too():
+    world = World()
+    run(world.ports(), iterations=0)
+    records = MemoryRecords()
+    for key in world.records.keys("iterations/"):
+        records.write(key, json.loads(json.dumps(world.records.read(key))))
+    world.records = records
+    version, _ = world.policies._saved["policy-0000"]
+    world.policies._saved["policy-0000"] = version, {"weights": b"other"}
+    with pytest.raises(ResumeError, match="policy-0000: weights"):
+        run(world.ports(), iterations=0)
+
+
+def test_where_nothing_is_left_to_do_nothing_is_checked():
+    """The report of a finished run can still be written after its weights were archived elsewhere."""
+    world = World()
+    run(world.ports(), iterations=0)
+    world.policies._saved.clear()
+    again = Notebook()
+    run(world.ports(observer=again), iterations=0)
+    assert again.started == []
