@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 
 from flywheel import config as configuration
+from flywheel.cli import data, lineage
 from flywheel.core.errors import ConfigError, FlywheelError
 
 app = typer.Typer(
@@ -20,6 +21,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(data.app, name="data")
+app.add_typer(lineage.app, name="lineage")
 
 ConfigFile = Annotated[Path, typer.Argument(help="A YAML file; see deploy/examples.", metavar="CONFIG")]
 Store = Annotated[str | None, typer.Option(help="Where everything is kept. Default: runs/<name of the config>.")]
