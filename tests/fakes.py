@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 from factories import content, crashed_episode, random_episode
 
-from flywheel.core.episode import Episode, EpisodeRequest, Floats, Outcome
+from flywheel.core.episode import Episode, EpisodeRequest, Floats, Outcome, Source
 from flywheel.core.errors import CheckpointError, NotFoundError, RecordExistsError, StoreError
 from flywheel.core.policy import PolicyVersion
 from flywheel.core.task import Label, Task
@@ -75,6 +75,13 @@ class MemoryEpisodes(_MemoryTable[Episode]):
 
     def summaries(self, *, version: int | None = None, iteration: int | None = None) -> list[EpisodeSummary]:
         return [_summary(episode) for episode in self._ordered(version) if iteration in (None, episode.iteration)]
+
+    def counts(self, *, version: int | None = None) -> Mapping[tuple[str, str, Source], Mapping[Outcome, int]]:
+        counts: dict[tuple[str, str, Source], dict[Outcome, int]] = {}
+        for made in sorted(self._ordered(version), key=lambda made: (made.task, made.behaviour_policy, made.source)):
+            outcomes = counts.setdefault((made.task, made.behaviour_policy, made.source), {})
+            outcomes[made.outcome] = outcomes.get(made.outcome, 0) + 1
+        return counts
 
     def read(self, *, version: int | None = None, episode_ids: Iterable[str] | None = None) -> Iterator[Episode]:
         found = {episode.episode_id: episode for episode in self._ordered(version)}
@@ -250,7 +257,7 @@ class InstantTrainer:
         if self._policies.version(request.policy_id) is None:
             self._policies.save(version, {"weights": weights})
         observer.progress(request.num_updates, request.num_updates, loss=0.5)
-        return TrainingResult(version=version, metrics={"loss": 0.5})
+        return TrainingResult(version=version, metrics={"loss": 0.5}, shares={"source": {"demonstration": 1.0}})
 
 
 class MemoryReference:

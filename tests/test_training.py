@@ -14,10 +14,12 @@ from torch import nn
 from flywheel.core.contract import Body, Modality, unite
 from flywheel.core.episode import Source
 from flywheel.core.errors import CheckpointError, EpisodeError, TrainingError
+from flywheel.core.mixture import Mixture
 from flywheel.core.policy import PolicyVersion
 from flywheel.learning import codec
 from flywheel.ports import TrainingRequest
-from flywheel.workers.training import METRICS, Place, TrainingRun, trainable
+from flywheel.workers.selection import trainable
+from flywheel.workers.training import METRICS, Place, TrainingRun
 
 BODY = Body(
     modalities={"tool": Modality(width=3), "gripper": Modality(width=1)}, differences={}, action_size=2, decision_s=0.1
@@ -30,7 +32,7 @@ REQUEST = TrainingRequest(
     parent=None,
     episodes_version=1,
     labels_version=1,
-    mixture={"demonstration": 0.5, "collection": 0.5},
+    mixture=Mixture(sources={"demonstration": 0.5, "collection": 0.5}),
     num_updates=12,
     bc_weight=0.3,
     temperature=0.1,
@@ -286,7 +288,7 @@ def test_final_evaluations_stay_unseen(trained):
     """Not even their statistics are taken."""
     final = made_episodes(count=3, first=10, source=Source.FINAL)
     shelf = Shelf(made_episodes() + final)
-    shelf.run(mixture={"demonstration": 0.5, "collection": 0.5, "final": 1.0})
+    shelf.run(mixture=Mixture(sources={"demonstration": 0.5, "collection": 0.5, "final": 1.0}))
     assert weights(shelf) == weights(trained[0])
 
 

@@ -18,7 +18,7 @@ def train(iteration: Iteration, ports: Ports) -> dict[str, Any]:
         parent=_parent(iteration, plan.initial_weights),
         episodes_version=labelled["episodes_version"],
         labels_version=labelled["labels_version"],
-        mixture=plan.mixture,
+        mixture=at(plan.mixture, number),
         num_updates=at(plan.num_updates, number),
         bc_weight=at(plan.bc_weight, number),
         temperature=at(plan.temperature, number),
@@ -26,7 +26,13 @@ def train(iteration: Iteration, ports: Ports) -> dict[str, Any]:
         seed=plan.seed * 1000 + number,
     )
     result = ports.trainer.train(request, ports.observer)
-    return {**asdict(result.version), "num_updates": request.num_updates, "metrics": dict(result.metrics)}
+    return {
+        **asdict(result.version),
+        "num_updates": request.num_updates,
+        "mixture": request.mixture.plain,
+        "shares": dict(result.shares),
+        "metrics": dict(result.metrics),
+    }
 
 
 def _parent(iteration: Iteration, initial: InitialWeights) -> str | None:
