@@ -9,12 +9,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from flywheel.core.episode import Episode, Floats, Outcome, Source
+from flywheel.core.episode import Episode, Outcome, Source
 from flywheel.core.errors import EpisodeError, NotFoundError, StoreError
 from flywheel.core.mixture import Indices
 from flywheel.ports import EpisodeSummary, Part
 from flywheel.store import layout
-from flywheel.store.columns import BOOLS, FLOATS, NAMED, arrays, lists, named_arrays, named_lists
+from flywheel.store.columns import BOOLS, FLOATS, NAMED, NamedArrays, arrays, lists, named_lists
 from flywheel.store.objects import Objects
 from flywheel.store.tables import DataFile, Table
 
@@ -169,7 +169,7 @@ class DeltaEpisodes:
         for file in self._table.files(version):
             if wanted is not None and not file.may_hold("episode_id", wanted):
                 continue
-            ids, starts = self._table.ids(file.key), self._table.starts(file.key)
+            ids, starts = self._table.ids(file.key)
             rows = np.arange(len(ids)) if chosen is None else np.flatnonzero(pc.is_in(ids, chosen))
             groups = np.searchsorted(starts, rows, side="right") - 1
             places += [
@@ -207,9 +207,8 @@ class _Group:
         self._actions, self._rewards, self._successes = (
             arrays(rows[name]) for name in ("actions", "rewards", "successes")
         )
-        self._observations = named_arrays(rows["observations"])
-        nothing: list[dict[str, Floats]] = [{}] * rows.num_rows
-        self._facts = named_arrays(rows["facts"]) if "facts" in rows.column_names else nothing
+        self._observations = NamedArrays(rows["observations"])
+        self._facts = NamedArrays(rows["facts"]) if "facts" in rows.column_names else None
 
     @property
     def num_rows(self) -> int:
@@ -221,13 +220,14 @@ class _Group:
         shape = scalars.pop("num_decisions"), scalars.pop("action_size")
         # Copies: an episode must not hold its whole row group in memory.
         try:
+            facts = {} if self._facts is None else self._facts.row(row)
             return Episode(
                 **{**scalars, "source": Source(scalars["source"])},
                 actions=self._actions[row].reshape(shape).copy(),
                 rewards=self._rewards[row].copy(),
                 successes=self._successes[row].copy(),
-                observations={name: values.copy() for name, values in self._observations[row].items()},
-                facts={name: values.copy() for name, values in self._facts[row].items()},
+                observations={name: values.copy() for name, values in self._observations.row(row).items()},
+                facts={name: values.copy() for name, values in facts.items()},
             )
         except (EpisodeError, ValueError) as failure:
             raise StoreError(f"{self._key}: episode {scalars['episode_id']}: not an episode: {failure}") from failure

@@ -72,13 +72,22 @@ class DataFile:
         return least is None or greatest is None or bool(least <= high and greatest >= low)
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Footer:
+    """What a file says of itself."""
+
+    metadata: pq.FileMetaData
+    starts: Indices
+    """Where its row groups start; the last entry is where it ends."""
+
+
 class Table:
     """Parquet files beside the log of a Delta table. Created by its first commit; before that it is empty."""
 
     def __init__(self, *, objects: Objects, name: str, schema: pa.Schema, ranged: Sequence[str]) -> None:
         """`ranged` columns are scalars whose range is kept for each file, so that readers can skip files."""
         self._objects, self._name, self._schema, self._ranged = objects, name, schema, tuple(ranged)
-        self._footers: Kept[pq.FileMetaData] = Kept(max_bytes=MAX_KEPT_BYTES)
+        self._footers: Kept[_Footer] = Kept(max_bytes=MAX_KEPT_BYTES)
         self._ids: Kept[pa.Array] = Kept(max_bytes=MAX_KEPT_BYTES)
         self._files: Kept[list[DataFile]] = Kept(max_bytes=MAX_KEPT_BYTES)
 
@@ -163,19 +172,19 @@ class Table:
     def group(self, key: str, index: int, *, columns: Sequence[str]) -> pa.Table:
         """The rows of one row group of a file."""
         with self._parquet(key) as file:
-            return file.read_row_group(index, columns=list(columns))
+            # One thread: so few rows are read sooner than shared out.
+            return file.read_row_group(index, columns=list(columns), use_threads=False)
 
-    def ids(self, key: str) -> pa.Array:
-        """The first column of a file."""
-        with self._parquet(key) as file:
-            return self._ids.get((key, file.metadata.serialized_size), partial(self._read_ids, file))
+    def ids(self, key: str) -> tuple[pa.Array, Indices]:
+        """The first column of a file, and its row groups' `starts`."""
+        with self._source(key) as (source, footer):
+            ids = self._ids.get((key, source.size()), partial(self._read_ids, source, footer))
+        return ids, footer.starts
 
     def starts(self, key: str) -> Indices:
         """Where the row groups of a file start; the last entry is where it ends."""
-        with self._parquet(key) as file:
-            metadata = file.metadata
-        sizes = [metadata.row_group(index).num_rows for index in range(metadata.num_row_groups)]
-        return np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+        with self._source(key) as (_, footer):
+            return footer.starts
 
     def between(self, key: str, low: str, high: str, *, columns: Sequence[str]) -> pa.Table:
         """The rows of the row groups of a file whose first column may hold values from low to high."""
@@ -188,29 +197,35 @@ class Table:
                 for index, known in enumerate(ranges)
                 if known is None or not known.has_min_max or (known.min <= high and known.max >= low)
             ]
-            return file.read_row_groups(chosen, columns=list(columns))
+            return file.read_row_groups(chosen, columns=list(columns), use_threads=False)
 
     @contextmanager
     def _parquet(self, key: str) -> Iterator[pq.ParquetFile]:
+        with self._source(key) as (source, footer), _file(source, footer) as file:
+            yield file
+
+    @contextmanager
+    def _source(self, key: str) -> Iterator[tuple[pa.NativeFile, "_Footer"]]:
         try:
             with self._objects.open(key) as source:
                 # A file never changes under its name; one of another size was damaged since.
-                metadata = self._footers.get((key, source.size()), partial(self._footer, key, source))
-                with pq.ParquetFile(source, metadata=metadata, page_checksum_verification=True) as file:
-                    yield file
+                yield source, self._footers.get((key, source.size()), partial(self._footer, key, source))
         except NotFoundError as failure:
             raise StoreError(f"{key}: missing: the table {self._name} needs it") from failure
         except (pa.ArrowException, OSError, UnicodeDecodeError) as failure:
             raise StoreError(f"{key}: damaged: {_first_line(failure)}") from failure
 
-    def _footer(self, key: str, source: pa.NativeFile) -> tuple[pq.FileMetaData, int]:
+    def _footer(self, key: str, source: pa.NativeFile) -> tuple["_Footer", int]:
         metadata = pq.read_metadata(source)
         if not metadata.schema.to_arrow_schema().equals(self._schema):
             raise StoreError(f"{key}: damaged: its columns are not those of the table {self._name}")
-        return metadata, metadata.serialized_size
+        sizes = [metadata.row_group(index).num_rows for index in range(metadata.num_row_groups)]
+        starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+        return _Footer(metadata=metadata, starts=starts), metadata.serialized_size
 
-    def _read_ids(self, file: pq.ParquetFile) -> tuple[pa.Array, int]:
-        ids = file.read(columns=[self._schema.names[0]])[0].combine_chunks()
+    def _read_ids(self, source: pa.NativeFile, footer: "_Footer") -> tuple[pa.Array, int]:
+        with _file(source, footer) as file:
+            ids = file.read(columns=[self._schema.names[0]])[0].combine_chunks()
         return ids, ids.nbytes
 
     def _action(self, part: Part) -> AddAction:
@@ -278,6 +293,10 @@ class Table:
 
     def _delta(self, version: int | None) -> DeltaTable:
         return DeltaTable(self._objects.url(self._name), version=version, storage_options=dict(self._objects.options))
+
+
+def _file(source: pa.NativeFile, footer: _Footer) -> pq.ParquetFile:
+    return pq.ParquetFile(source, metadata=footer.metadata, pre_buffer=True, page_checksum_verification=True)
 
 
 def _ranges(metadata: pq.FileMetaData, columns: Sequence[str]) -> tuple[dict[str, Any], dict[str, Any]]:
