@@ -108,7 +108,7 @@ def test_shares_are_those_of_all_the_data_and_draws_follow_them(library):
     streamed = stream(library, batch_size=512)
     for kind, some in expected.items():
         assert streamed.shares[kind] == pytest.approx(some)
-    batches = [streamed.batch(number) for number in range(0, 400, 2)]
+    batches = [streamed.batch(number) for number in range(0, 200, 2)]
     tasks = np.concatenate([batch.tasks for batch in batches])
     # Of task 1 there are only relabelled episodes: 0.3. Neighbouring windows share blocks, hence the tolerance.
     assert np.mean(tasks == 1) == pytest.approx(0.3, abs=0.02)

@@ -32,7 +32,10 @@ def drawn(held, size=6000):
 
 def pairs(batch):
     """Of each transition: which block, and the times of what was seen and of what came after."""
-    return {(*seen, *later[:, 1]) for seen, later in zip(_flat(batch.observations), batch.next_observations["x"])}
+    return {
+        (*seen, *later[:, 1])
+        for seen, later in zip(_flat(batch.observations), batch.next_observations["x"], strict=True)
+    }
 
 
 def _flat(observations):
