@@ -41,6 +41,8 @@ class DeltaCatalogue:
                 near = [pc.min(ids).as_py(), pc.max(ids).as_py()]
                 labels = self._labels.scalars(near, version=labels_version)
                 yield _outline(file.key, episodes, starts, labels)
+        # Arrow would keep what whole columns took, beside the window that is made next.
+        pa.default_memory_pool().release_unused()
 
     def read(self, block: Block, *, labels_version: int) -> tuple[list[Episode], Mapping[str, Sequence[Label]]]:
         episodes = self._episodes.group(block.key, block.index)

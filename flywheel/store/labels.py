@@ -25,6 +25,8 @@ SCHEMA = pa.schema(
     ]
 )
 SCALARS = tuple(name for name in SCHEMA.names if name != "rewards")
+RANGED = ("episode_id",)
+"""Columns whose range the table knows for each file."""
 FIELDS = (*SCALARS, "rewards")
 
 
@@ -32,7 +34,7 @@ class DeltaLabels:
     """The table `labels`. Implements `ports.LabelTable`."""
 
     def __init__(self, *, objects: Objects) -> None:
-        self._table = Table(objects=objects, name=layout.LABELS, schema=SCHEMA, ranged=("episode_id",))
+        self._table = Table(objects=objects, name=layout.LABELS, schema=SCHEMA, ranged=RANGED)
 
     def write(self, labels: Sequence[Label]) -> Part:
         ordered = sorted(labels, key=lambda label: (label.episode_id, label.task, *_age(label)))

@@ -167,7 +167,7 @@ class Table:
     def rows(self, key: str, *, columns: Sequence[str]) -> pa.Table:
         """All rows of a file. StoreError names it where it is missing or damaged."""
         with self._parquet(key) as file:
-            return file.read(columns=list(columns))
+            return file.read(columns=list(columns), use_threads=False)
 
     def group(self, key: str, index: int, *, columns: Sequence[str]) -> pa.Table:
         """The rows of one row group of a file."""

@@ -29,6 +29,8 @@ MIN_SLOTS = 8
 """Blocks that are shuffled together at least."""
 READING_SLOTS = 12
 """What reading a block takes beside the window, as so many slots: its file's columns, episodes, labels, arrays."""
+READING_SHARE, MAX_READING_BYTES = 1 / 4, 32 * 2**20
+"""Of the memory that is kept for reading, at least up to so much: it holds files' footers and the census too."""
 MAX_STATISTICS_BLOCKS = 64
 """Blocks that the observations' mean and spread are taken from."""
 WINDOW_STREAM = 1
@@ -171,7 +173,8 @@ def _by_kind(census: Census, chances: Shares) -> dict[tuple[int, int, int, int],
 
 
 def _num_slots(memory_bytes: int, slot_bytes: int) -> int:
-    count = memory_bytes // slot_bytes - READING_SLOTS
+    reading = max(READING_SLOTS * slot_bytes, min(int(READING_SHARE * memory_bytes), MAX_READING_BYTES))
+    count = (memory_bytes - reading) // slot_bytes
     if count < MIN_SLOTS:
         needed = (MIN_SLOTS + READING_SLOTS) * slot_bytes
         raise ConfigError(
