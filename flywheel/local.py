@@ -7,7 +7,7 @@ from flywheel.core.episode import EpisodeRequest, Floats
 from flywheel.core.errors import EndpointError
 from flywheel.learning.acting import Actor
 from flywheel.learning.codec import load_actor
-from flywheel.ports import Behaviour, EpisodeSummary, Observer, Part, Policies, TrainingRequest, TrainingResult
+from flywheel.ports import Behaviour, EpisodeSummary, Notice, Observer, Part, Policies, TrainingRequest, TrainingResult
 from flywheel.workers.collecting import Collector
 from flywheel.workers.training import TrainingRun
 
@@ -26,6 +26,9 @@ class LocalCollectors:
         for made in self._collector.collect(requests, behaviour):
             if isinstance(made, Part):
                 parts.append(made)
+            elif isinstance(made, Notice):
+                if made.message:
+                    observer.event(made.message)
             else:
                 summaries.append(made)
                 observer.progress(len(summaries), len(requests))

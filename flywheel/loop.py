@@ -1,5 +1,6 @@
 """The loop: turns of the wheel, each resumed at its first unfinished stage, until there are enough."""
 
+from collections.abc import Callable
 from statistics import fmean
 from time import perf_counter
 from typing import Any
@@ -55,12 +56,19 @@ def run(ports: Ports, *, iterations: int, until: float | None = None) -> Iterati
 
 def recorded(iteration: Iteration, ports: Ports) -> Iteration:
     """The iteration with every stage that its records hold."""
-    for stage in iteration.stages:
-        outcome = ports.records.read(record_key(iteration.number, stage))
-        if outcome is None:
+    return _with_records(iteration, ports.records.read)
+
+
+def history(read: Callable[[str], dict[str, Any] | None]) -> list[Iteration]:
+    """Every iteration with at least one record, which `read` finds. Only the last one can be unfinished."""
+    found: list[Iteration] = []
+    iteration = _with_records(Iteration(number=0), read)
+    while iteration.outcomes:
+        found.append(iteration)
+        if iteration.remaining():
             break
-        iteration = iteration.completed(stage, outcome)
-    return iteration
+        iteration = _with_records(iteration.following(), read)
+    return found
 
 
 def reached(iteration: Iteration, until: float | None) -> bool:
@@ -92,3 +100,12 @@ def _finish(iteration: Iteration, ports: Ports) -> None:
     outcome["wall_s"] = perf_counter() - began
     ports.records.write(final_key(iteration.number), outcome)
     ports.observer.stage_completed(iteration.number, FINAL, outcome)
+
+
+def _with_records(iteration: Iteration, read: Callable[[str], dict[str, Any] | None]) -> Iteration:
+    for stage in iteration.stages:
+        outcome = read(record_key(iteration.number, stage))
+        if outcome is None:
+            break
+        iteration = iteration.completed(stage, outcome)
+    return iteration

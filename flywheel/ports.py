@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flywheel.core.episode import Episode, EpisodeRequest, Floats, Outcome, Source
+from flywheel.core.exclusion import Exclusion
 from flywheel.core.mixture import Mixture
 from flywheel.core.plan import Plan
 from flywheel.core.policy import PolicyVersion
@@ -24,6 +25,14 @@ class Part:
     num_rows: int
     work_s: float = 0.0
     """Seconds that one process spent on making what is in it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Notice:
+    """Whoever gives it is alive, though nothing was finished."""
+
+    message: str = ""
+    """For a person; empty: only the sign of life."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +78,36 @@ class EpisodeTable(Protocol):
 
     def read(self, *, version: int | None = None, episode_ids: Iterable[str] | None = None) -> Iterator[Episode]:
         """Whole episodes, ordered by episode id. NotFoundError: an id that the version does not hold."""
+        ...
+
+
+class PartWriter(Protocol):
+    """Writes files of episodes as `EpisodeTable.write` does, now or when the store is back, in the order given."""
+
+    @property
+    def num_waiting(self) -> int:
+        """Parts that were added and that the store does not have yet."""
+        ...
+
+    @property
+    def is_full(self) -> bool:
+        """Nothing may be added until something that waits is written."""
+        ...
+
+    def discard(self) -> None:
+        """Forgets what waits: whoever added it makes it anew."""
+        ...
+
+    def add(self, episodes: Sequence[Episode], *, work_s: float) -> None:
+        """Takes episodes for one part, on which one process spent `work_s` seconds."""
+        ...
+
+    def poll(self) -> list[Part | Notice]:
+        """What happened since the last call: parts that the store has now, and what a person should know."""
+        ...
+
+    def wait(self) -> list[Part | Notice]:
+        """As `poll`, but not before the next attempt to write what waits. Never empty."""
         ...
 
 
@@ -207,6 +246,10 @@ class TrainingRequest:
     temperature: float
     learning_rate: float
     seed: int
+    excluded: Exclusion = field(default_factory=Exclusion)
+    """Episodes that are left out."""
+    recalls: tuple[int, ...] = ()
+    """The recalls that say so."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,14 @@ import ray
 
 from flywheel import loop, wiring
 from flywheel.config import Config
-from flywheel.core.errors import ConfigError, EpisodeError, FlywheelError, StoreError
+from flywheel.core.errors import (
+    ConfigError,
+    EpisodeError,
+    FlywheelError,
+    RecordExistsError,
+    StoreError,
+    StoreUnavailableError,
+)
 from flywheel.journal import Journal, News
 
 
@@ -35,7 +42,9 @@ class Supervisor:
             self._journal.event("writing the report")
             wiring.write_report(self._config, self._store)
         except FlywheelError as failure:
-            wrong_input = isinstance(failure, ConfigError | StoreError | EpisodeError)
+            wrong_input = isinstance(failure, ConfigError | StoreError | EpisodeError) and not isinstance(
+                failure, RecordExistsError | StoreUnavailableError
+            )
             return Ending(exit_code=2 if wrong_input else 1, message=str(failure))
         except Exception:  # noqa: BLE001 - the root cause must reach the user, whatever it is
             return Ending(exit_code=1, message=traceback.format_exc())

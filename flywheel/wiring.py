@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property, partial
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 from torch import nn
@@ -31,12 +32,15 @@ from flywheel.store.identity import claim, configuration
 from flywheel.store.labels import DeltaLabels
 from flywheel.store.objects import open_objects
 from flywheel.store.policies import ObjectPolicies
+from flywheel.store.probe import prove_put_if_absent
 from flywheel.store.records import JsonRecords
+from flywheel.store.retries import Patience
+from flywheel.store.spool import SPOOL_PATIENCE, SpooledParts, default_folder
 from flywheel.workers.collecting import Collector
 from flywheel.workers.relabeling import relabel_episodes
 from flywheel.workers.training import Place, TrainingRun
 
-FREE_KEYS = ("iterations", "until", "resources")
+FREE_KEYS = ("iterations", "until", "resources", "retention", "storage")
 """Settings that may change between runs on one store: they do not change what any episode or policy is."""
 
 
@@ -48,7 +52,7 @@ class Workshop:
 
     def __init__(self, *, config: Config, store: str) -> None:
         self.config, self.store = config, store
-        self.objects = open_objects(store)
+        self.objects = open_objects(store, patience=Patience(deadline_s=config.storage.deadline_s))
         self.records = JsonRecords(objects=self.objects)
         self.policies = ObjectPolicies(objects=self.objects)
         self.checkpoints = ObjectCheckpoints(objects=self.objects)
@@ -89,8 +93,16 @@ class Workshop:
             environment=suites.factory(self.config.suites),
             demonstrator=partial(suites.demonstrator_of, self.config.suites),
             policies=self.policies,
-            episodes=self.episodes,
+            writer=self._writer(),
             num_environments=self.config.collect.num_environments,
+        )
+
+    def _writer(self) -> SpooledParts:
+        storage = self.config.storage
+        return SpooledParts(
+            episodes=DeltaEpisodes(objects=open_objects(self.store, patience=SPOOL_PATIENCE)),
+            folder=default_folder() if storage.spool_folder is None else Path(storage.spool_folder).expanduser(),
+            max_bytes=storage.spool_bytes,
         )
 
     def relabel(self, episode_ids: Sequence[str], episodes_version: int) -> Part:
@@ -150,10 +162,15 @@ def _mixture(section: MixtureConfig) -> Mixture:
 
 
 def check(config: Config, store: str) -> None:
-    """Before any work: the tasks exist, and the store is this configuration's or new. ConfigError, StoreError."""
+    """Before any work: the tasks exist, and the store can be relied on and is this configuration's or new.
+
+    ConfigError, StoreError.
+    """
     suites.check(config.suites)
+    objects = open_objects(store, patience=Patience(deadline_s=config.storage.deadline_s))
+    prove_put_if_absent(objects)
     claim(
-        open_objects(store),
+        objects,
         config.model_dump(mode="json"),
         created_by=version("flywheel"),
         free_keys=FREE_KEYS,
@@ -166,6 +183,11 @@ def configuration_of(store: str) -> Config:
     if found is None:
         raise ConfigError(f"{store}: no flywheel was ever run here")
     return parse(found, origin=store)
+
+
+def plan_of(store: str) -> Plan:
+    """What every turn on the store does. ConfigError: no flywheel was ever run there."""
+    return Workshop(config=configuration_of(store), store=store).plan()
 
 
 def policies_of(store: str) -> Policies:

@@ -15,7 +15,7 @@ from flywheel.core.environment import Environment, Observation, Transition
 from flywheel.core.episode import EpisodeRequest, Floats, Source
 from flywheel.core.rollout import Policy
 from flywheel.core.task import Recorded, Task
-from flywheel.ports import EpisodeTable, Policies
+from flywheel.ports import PartWriter, Policies
 from flywheel.workers.collecting import Collector
 
 TASK = Task(name="count/up", scene="count", instruction="count", rule=Recorded())
@@ -30,11 +30,12 @@ class Counting:
 
     def __init__(self, *, folder: Path) -> None:
         self._folder = folder
-        self._fates = json.loads((folder / FATES).read_text())
+        self._fates: dict[str, str] = {}
         self._seed = self._count = 0
 
     def reset(self, seed: int) -> Observation:
         self._seed, self._count = seed, 0
+        self._fates = json.loads((self._folder / FATES).read_text())
         return self._observation()
 
     def initial_state(self) -> str:
@@ -88,7 +89,7 @@ class Halves:
 class CountingCollectors:
     """Makes collectors of counting environments, in whatever process it is called."""
 
-    episodes: EpisodeTable
+    writer: PartWriter
     policies: Policies
     folder: Path
     num_environments: int
@@ -98,7 +99,7 @@ class CountingCollectors:
             environment=self._environment,
             demonstrator=self._demonstrator,
             policies=self.policies,
-            episodes=self.episodes,
+            writer=self.writer,
             num_environments=self.num_environments,
         )
 
@@ -110,7 +111,7 @@ class CountingCollectors:
 
 
 def decide_fates(folder: Path, fates: Mapping[int, str]) -> None:
-    """Seed -> `raise`, `hang`, `die` or `die once`, for the environments made from now on."""
+    """Seed -> `raise`, `hang`, `die` or `die once`, for the episodes that begin from now on."""
     (folder / FATES).write_text(json.dumps(fates))
 
 

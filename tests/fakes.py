@@ -98,6 +98,28 @@ class MemoryEpisodes(_MemoryTable[Episode]):
         return episodes
 
 
+class DirectWriter:
+    """`ports.PartWriter` on a table that is never away."""
+
+    def __init__(self, episodes: EpisodeTable) -> None:
+        self._episodes, self._news = episodes, []
+
+    num_waiting, is_full = 0, False
+
+    def discard(self) -> None:
+        self._news = []
+
+    def add(self, episodes: Sequence[Episode], *, work_s: float) -> None:
+        self._news.append(replace(self._episodes.write(episodes), work_s=work_s))
+
+    def poll(self) -> list[Part]:
+        news, self._news = self._news, []
+        return news
+
+    def wait(self) -> list[Part]:
+        raise AssertionError("nothing waits here")
+
+
 class MemoryLabels(_MemoryTable[Label]):
     """`ports.LabelTable`."""
 
@@ -253,6 +275,7 @@ class InstantTrainer:
             parent=request.parent,
             digest=sha256(weights).hexdigest(),
             trained_on={"episodes": request.episodes_version, "labels": request.labels_version},
+            recalls=request.recalls,
         )
         if self._policies.version(request.policy_id) is None:
             self._policies.save(version, {"weights": weights})

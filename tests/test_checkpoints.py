@@ -4,7 +4,8 @@ import pytest
 from fakes import MemoryCheckpoints
 
 from flywheel.store.checkpoints import ObjectCheckpoints
-from flywheel.store.objects import LocalFolder
+from flywheel.store.folder import LocalFolder
+from flywheel.store.objects import open_objects
 
 IDENTITY = {"seed": 7, "versions": (3, 4), "mixture": {"demonstration": 0.5}}
 
@@ -13,9 +14,12 @@ def files(update: int) -> dict[str, bytes]:
     return {"learner.safetensors": f"weights {update}".encode(), "state.json": b"{}"}
 
 
-@pytest.fixture(params=["memory", "objects"])
+@pytest.fixture(params=["memory", "folder", "s3"])
 def checkpoints(request, tmp_path):
-    return MemoryCheckpoints() if request.param == "memory" else ObjectCheckpoints(objects=LocalFolder(root=tmp_path))
+    if request.param == "memory":
+        return MemoryCheckpoints()
+    store = str(tmp_path) if request.param == "folder" else request.getfixturevalue("s3_store")
+    return ObjectCheckpoints(objects=open_objects(store))
 
 
 @pytest.fixture

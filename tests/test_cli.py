@@ -6,7 +6,7 @@ import pytest
 import yaml
 from small import small_settings
 
-from flywheel import cli, wiring
+from flywheel import wiring
 from flywheel.config import parse
 
 REPORT_IMPORTS = """
@@ -31,28 +31,15 @@ def config_file(tmp_path):
     return write
 
 
-@pytest.fixture
-def flywheel(monkeypatch, capsys):
-    """Runs a command in this process: exit code, standard output, standard error."""
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["flywheel", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        out, err = capsys.readouterr()
-        return ended.value.code or 0, out, err
-
-    return run
-
-
 def process(*arguments, code="from flywheel.cli import main; main()"):
     command = [sys.executable, "-c", code, *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
 
-@pytest.mark.parametrize("command", ["--help", "--version", "check-config"])
+@pytest.mark.parametrize("command", ["--help", "--version", "check-config", "data", "lineage", "recall"])
 def test_what_only_looks_imports_neither_ray_nor_torch(command, config_file):
-    arguments = [command, config_file()] if command == "check-config" else [command]
+    more = {"check-config": [config_file()], "data": ["verify", "--help"], "lineage": ["policy", "--help"]}
+    arguments = [command, *more.get(command, ["--help"] if command == "recall" else [])]
     ended = process(*arguments, code=REPORT_IMPORTS)
     assert ended.returncode == 0
     assert ended.stdout.splitlines()[-1] == "set()"
@@ -73,7 +60,7 @@ def test_a_wrong_file_ends_a_process_with_one_plain_message_and_starts_nothing(c
 def test_help_lists_every_command(flywheel):
     code, out, _ = flywheel("--help")
     assert code == 0
-    for command in ("demo", "run", "report", "check-config", "--version"):
+    for command in ("demo", "run", "report", "check-config", "data", "lineage", "recall", "--version"):
         assert command in out
 
 
@@ -197,7 +184,11 @@ def test_a_damaged_store_is_refused(flywheel, config_file, tmp_path):
 
 @pytest.mark.parametrize(
     ("store", "reason"),
-    [("s3://bucket", "S3 is not supported yet"), ("ftp://host", "unknown kind ftp"), ("given.yaml", "is not a folder")],
+    [
+        ("s3://Bucket", "the bucket in lower case"),
+        ("ftp://host", "unknown kind ftp"),
+        ("given.yaml", "is not a folder"),
+    ],
 )
 def test_a_place_that_cannot_be_a_store_is_refused(flywheel, config_file, tmp_path, monkeypatch, store, reason):
     path = config_file()

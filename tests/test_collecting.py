@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from builders import make_episode
 from factories import policy_version
-from fakes import MemoryEpisodes, MemoryPolicies
+from fakes import DirectWriter, MemoryEpisodes, MemoryPolicies
 from networks import CONTRACT, REACH, SIZES, TURN, make_network
 
 from flywheel.core.environment import Transition
@@ -93,7 +93,7 @@ def collect(requests, behaviour, *, episodes, policies, num_environments=8):
         environment=Still,
         demonstrator=Demonstrator,
         policies=policies,
-        episodes=episodes,
+        writer=DirectWriter(episodes),
         num_environments=num_environments,
     )
     return collector.collect(requests, behaviour)

@@ -1,18 +1,20 @@
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
+from time import sleep
 
 import pytest
 from counting import CountingCollectors, counting_requests, decide_fates
 from factories import content
+from fakes import DirectWriter
 from listening import Listener
 
 from flywheel.cluster.collecting import RayCollectors
 from flywheel.cluster.session import RaySession
 from flywheel.core.episode import Episode, Outcome
 from flywheel.core.errors import CheckpointError
-from flywheel.ports import Behaviour
+from flywheel.ports import Behaviour, Notice, Part
 from flywheel.store.episodes import DeltaEpisodes
 from flywheel.store.objects import open_objects
 from flywheel.store.policies import ObjectPolicies
@@ -29,7 +31,10 @@ class Rig:
         self._folder, self._episodes = folder, DeltaEpisodes(objects=objects)
         self._iterations = count()
         make = CountingCollectors(
-            episodes=self._episodes, policies=ObjectPolicies(objects=objects), folder=folder, num_environments=2
+            writer=DirectWriter(self._episodes),
+            policies=ObjectPolicies(objects=objects),
+            folder=folder,
+            num_environments=2,
         )
         self.collectors = RayCollectors(
             collector=make,
@@ -98,3 +103,43 @@ def test_a_missing_policy_is_told_as_what_it_is_and_collecting_goes_on(rig: Rig)
     with pytest.raises(CheckpointError, match="missing-policy"):
         rig.collectors.collect(counting_requests(2), Behaviour(policy_id="missing-policy", sampled=True), Listener())
     assert len(rig.made({})[0]) == 10
+
+
+class SlowWriter(DirectWriter):
+    """Keeps each part back for longer than a hanging collector is waited for."""
+
+    num_waiting, _num_waits = 0, 0
+
+    def add(self, episodes: Sequence[Episode], *, work_s: float) -> None:
+        super().add(episodes, work_s=work_s)
+        self.num_waiting, self._num_waits = 1, 0
+
+    def poll(self) -> list[Part | Notice]:
+        return []
+
+    def wait(self) -> list[Part | Notice]:
+        sleep(0.5)
+        self._num_waits += 1
+        if self._num_waits < 10:
+            return [Notice(message="the store is away")] if self._num_waits == 1 else [Notice()]
+        self.num_waiting = 0
+        return super().poll()
+
+
+def test_a_collector_that_waits_for_the_store_is_not_taken_for_hanging(ray_session: RaySession, tmp_path: Path):
+    objects = open_objects(str(tmp_path))
+    episodes = DeltaEpisodes(objects=objects)
+    make = CountingCollectors(
+        writer=SlowWriter(episodes), policies=ObjectPolicies(objects=objects), folder=tmp_path, num_environments=2
+    )
+    collectors = RayCollectors(
+        collector=make, episodes=episodes, num_collectors=1, num_environments=2, episode_timeout_s=4.0
+    )
+    decide_fates(tmp_path, {})
+    listener = Listener()
+    try:
+        parts, summaries = collectors.collect(counting_requests(3), DEMONSTRATOR, listener)
+    finally:
+        collectors.close()
+    assert ([part.num_rows for part in parts], len(summaries)) == ([3], 3)
+    assert listener.events == ["collector 0: the store is away"]

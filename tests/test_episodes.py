@@ -22,12 +22,16 @@ from flywheel.core.episode import Outcome, Source
 from flywheel.core.errors import NotFoundError, StoreError
 from flywheel.ports import Part
 from flywheel.store.episodes import SCHEMA, DeltaEpisodes
-from flywheel.store.objects import LocalFolder
+from flywheel.store.folder import LocalFolder
+from flywheel.store.objects import open_objects
 
 
-@pytest.fixture(params=["memory", "delta"])
+@pytest.fixture(params=["memory", "folder", "s3"])
 def table(request, tmp_path):
-    return MemoryEpisodes() if request.param == "memory" else DeltaEpisodes(objects=LocalFolder(root=tmp_path))
+    if request.param == "memory":
+        return MemoryEpisodes()
+    store = str(tmp_path) if request.param == "folder" else request.getfixturevalue("s3_store")
+    return DeltaEpisodes(objects=open_objects(store))
 
 
 @pytest.fixture
@@ -353,7 +357,7 @@ WRITER = """
 import sys
 from factories import random_episode
 from flywheel.store.episodes import DeltaEpisodes
-from flywheel.store.objects import LocalFolder
+from flywheel.store.folder import LocalFolder
 table = DeltaEpisodes(objects=LocalFolder(root=sys.argv[1]))
 for number in range(100_000):
     parts = [table.write([random_episode(2 * number + half)]) for half in range(2)]

@@ -1,33 +1,25 @@
-import pickle
+from fakes import MemoryRecords
+from runs import write_iteration
+from stored import interrupted
 
-from flywheel.store.kept import Kept
-
-
-def asked(kept, name, num_bytes=1):
-    """Whether the value had to be made."""
-    made = []
-    kept.get(name, lambda: (made.append(name) or name.upper(), num_bytes))
-    return bool(made)
+from flywheel.loop import history
+from flywheel.upkeep.kept import kept, live_policies
 
 
-def test_a_value_is_made_once():
-    kept = Kept(max_bytes=10)
-    assert kept.get("a", lambda: ("first", 1)) == "first"
-    assert kept.get("a", lambda: ("second", 1)) == "first"
+def test_live_versions_come_newest_first_and_once():
+    records = MemoryRecords()
+    write_iteration(records, 0, [40, 30])
+    write_iteration(records, 1, [35, 30], live=[40, 30], promote=False, live_after="policy-0000")
+    write_iteration(records, 2, [49, 45], live=[41, 31])
+    assert live_policies(history(records.read)) == ["policy-0002", "policy-0000"]
 
 
-def test_what_was_unused_for_longest_goes_first():
-    kept = Kept(max_bytes=2)
-    assert [asked(kept, name) for name in "abacbaca"] == [True, True, False, True, True, True, True, False]
+def test_a_run_without_a_live_version_keeps_what_the_last_iteration_names(tmp_path):
+    found = kept(interrupted(tmp_path / "store", at="iterations/0000/train").store, rollback_versions=2)
+    assert found.policies == ()
+    assert found.in_training == "policy-0000"
+    assert found.versions == {"episodes": {1}, "labels": {1}}
 
 
-def test_a_value_larger_than_everything_is_given_and_not_kept():
-    kept = Kept(max_bytes=2)
-    assert kept.get("a", lambda: ("large", 3)) == "large"
-    assert asked(kept, "a")
-
-
-def test_another_process_gets_an_empty_one():
-    kept = Kept(max_bytes=2)
-    asked(kept, "a")
-    assert asked(pickle.loads(pickle.dumps(kept)), "a")
+def test_after_a_finished_iteration_the_next_is_in_training(store):
+    assert kept(store, rollback_versions=0).in_training == "policy-0003"

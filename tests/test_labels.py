@@ -7,15 +7,19 @@ from factories import content, random_episode, random_label
 from fakes import MemoryLabels
 
 from flywheel.core.errors import NotFoundError, StoreError
+from flywheel.store.folder import LocalFolder
 from flywheel.store.labels import DeltaLabels
-from flywheel.store.objects import LocalFolder
+from flywheel.store.objects import open_objects
 
 EPISODE = random_episode(0)
 
 
-@pytest.fixture(params=["memory", "delta"])
+@pytest.fixture(params=["memory", "folder", "s3"])
 def table(request, tmp_path):
-    return MemoryLabels() if request.param == "memory" else DeltaLabels(objects=LocalFolder(root=tmp_path))
+    if request.param == "memory":
+        return MemoryLabels()
+    store = str(tmp_path) if request.param == "folder" else request.getfixturevalue("s3_store")
+    return DeltaLabels(objects=open_objects(store))
 
 
 def commit(table, *groups, transaction="t"):

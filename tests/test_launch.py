@@ -8,11 +8,14 @@ import pytest
 import yaml
 from fakes import Notebook
 from rich.console import Console
+from seaweed import SECRET_KEY
 from small import small_config, small_settings
 
 from flywheel import launch, wiring
 from flywheel.core.errors import ConfigError, ForeignStoreError
 from flywheel.loop import run
+from flywheel.store.objects import open_objects
+from flywheel.store.records import JsonRecords
 
 
 @pytest.fixture(scope="module")
@@ -59,3 +62,18 @@ def test_the_command_on_a_finished_store_starts_ray_prints_plain_lines_and_ends_
     assert lines[-1] == "report: runs/small/report.html"
     assert "\x1b" not in ended.stdout
     assert (store / "report.html").exists()
+
+
+def test_the_command_in_s3_counts_the_same_successes_as_in_a_folder(pretrained, s3_store, tmp_path):
+    (tmp_path / "given.yaml").write_text(yaml.safe_dump(small_settings()))
+    command = [sys.executable, "-m", "flywheel.cli", "run", "given.yaml", "--iterations", "0", "--store", s3_store]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=280, check=False, cwd=tmp_path)
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.splitlines()[-1] == f"report: {s3_store}/report.html"
+    assert [path.name for path in tmp_path.iterdir()] == ["given.yaml"]
+    in_folder, in_s3 = (JsonRecords(objects=open_objects(store)) for store in (pretrained, s3_store))
+    for key in ("iterations/0000/ingest", "iterations/0000/evaluate", "final/0000"):
+        assert in_s3.read(key)["tasks"] == in_folder.read(key)["tasks"]
+    assert SECRET_KEY not in ended.stdout + ended.stderr
+    objects = open_objects(s3_store)
+    assert not any(SECRET_KEY.encode() in objects.get(key) for key in objects.keys(""))

@@ -8,7 +8,7 @@ from networks import CONTRACT, SIZES, make_network
 from flywheel.core.errors import CheckpointError, EndpointError
 from flywheel.learning import codec
 from flywheel.local import LocalCollectors, LocalEndpoint, LocalRelabeler, LocalTrainer, StoredPolicies
-from flywheel.ports import Behaviour, Part, TrainingResult
+from flywheel.ports import Behaviour, Notice, Part, TrainingResult
 from flywheel.workers.collecting import summary
 
 BEHAVIOUR = Behaviour(policy_id=None, sampled=True)
@@ -52,6 +52,14 @@ def test_collectors_return_every_part_and_summary_and_tell_how_far_they_are():
     assert collectors.collect(requests, BEHAVIOUR, observer) == ([part("a"), part("b")], [first, second])
     assert observer.progressed == [(1, 2, {}), (2, 2, {})]
     assert observer.events == []
+
+
+def test_what_a_collector_has_to_say_is_told_and_a_sign_of_life_is_not():
+    made = [summary(random_episode()), Notice(message="the store is away"), Notice(), part("a")]
+    observer = Notebook()
+    collectors = LocalCollectors(collector=lambda: GivenCollector(made))
+    assert collectors.collect([None], BEHAVIOUR, observer) == ([part("a")], made[:1])
+    assert observer.events == ["the store is away"]
 
 
 def test_a_crashed_episode_is_told():

@@ -4,18 +4,25 @@ import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Barrier
+from urllib.request import urlopen
 
 import pytest
 
 from flywheel.core.errors import ConfigError, NotFoundError, RecordExistsError, StoreError
-from flywheel.store.objects import LocalFolder, Objects, open_objects
+from flywheel.store.folder import LocalFolder
+from flywheel.store.objects import Objects, open_objects
+
+CLOCK_TOLERANCE = timedelta(seconds=2)
+"""Listings may round to seconds."""
 
 
-@pytest.fixture(params=["folder"])
+@pytest.fixture(params=["folder", "s3"])
 def objects(request, tmp_path) -> Objects:
-    return {"folder": lambda: LocalFolder(root=tmp_path / "a store")}[request.param]()
+    store = str(tmp_path / "a store") if request.param == "folder" else request.getfixturevalue("s3_store")
+    return open_objects(store)
 
 
 def test_what_was_put_is_there(objects):
@@ -69,6 +76,33 @@ def test_an_open_object_is_read_at_any_position(objects):
         assert file.size() == 10
 
 
+def test_a_range_is_what_there_is_of_it(objects):
+    objects.put("a", b"0123456789")
+    assert objects.get_range("a", 2, 3) == b"234"
+    assert objects.get_range("a", 8, 100) == b"89"
+    assert objects.get_range("a", 10, 1) == b""
+    assert objects.get_range("a", 3, 0) == b""
+    with pytest.raises(NotFoundError, match="missing"):
+        objects.get_range("missing", 0, 1)
+
+
+def test_entries_say_how_large_and_how_old(objects):
+    before = datetime.now(UTC) - CLOCK_TOLERANCE
+    objects.put("a/b", b"12345")
+    objects.put("a-b", b"")
+    objects.put("b", b"")
+    after = datetime.now(UTC) + CLOCK_TOLERANCE
+    entries = list(objects.entries("a"))
+    assert [(entry.key, entry.num_bytes) for entry in entries] == [("a-b", 0), ("a/b", 5)]
+    assert all(before <= entry.modified_at <= after for entry in entries)
+
+
+def test_a_presigned_url_reads_the_object_without_credentials(objects):
+    objects.put("a b/c", b"content")
+    with urlopen(objects.presign("a b/c", expires_s=60)) as answer:
+        assert answer.read() == b"content"
+
+
 def test_keys_are_sorted_as_text_and_chosen_by_prefix(objects):
     for key in ("a/b", "a.json", "a-b", "a/b.c/d", "ab/c", "b"):
         objects.put(key, b"")
@@ -101,7 +135,7 @@ def test_objects_travel_to_other_processes(objects):
 
 WRITER = """
 import sys
-from flywheel.store.objects import LocalFolder
+from flywheel.store.folder import LocalFolder
 objects = LocalFolder(root=sys.argv[1])
 texts = [letter * 2_000_000 for letter in (b"a", b"b")]
 objects.put("replaced", texts[0])
@@ -129,7 +163,7 @@ def test_a_killed_writer_leaves_no_half_object(tmp_path):
 LIMITED = """
 import resource, sys
 from flywheel.core.errors import StoreError
-from flywheel.store.objects import LocalFolder
+from flywheel.store.folder import LocalFolder
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 objects = LocalFolder(root=sys.argv[1])
 objects.put("a", b"small")
@@ -165,7 +199,9 @@ def test_opening_a_store_makes_nothing(tmp_path):
 @pytest.mark.parametrize(
     ("url", "reason"),
     [
-        ("s3://bucket/prefix", "S3 is not supported yet"),
+        ("s3://Bucket/prefix", "must be s3://bucket/prefix, the bucket in lower case"),
+        ("s3://bucket/a%20b", "must be s3://bucket/prefix"),
+        ("s3://bucket/../b", "must be s3://bucket/prefix"),
         ("https://example.org/store", "unknown kind https://"),
         ("file://otherhost/store", "another host"),
         ("a%20b", "hexadecimal"),

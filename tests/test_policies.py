@@ -5,15 +5,19 @@ from factories import policy_version
 from fakes import MemoryPolicies
 
 from flywheel.core.errors import CheckpointError, RecordExistsError
-from flywheel.store.objects import LocalFolder
+from flywheel.store.folder import LocalFolder
+from flywheel.store.objects import open_objects
 from flywheel.store.policies import ObjectPolicies
 
 FILES = {"weights.safetensors": bytes(range(256)), "contract.json": b"{}", "empty": b""}
 
 
-@pytest.fixture(params=["memory", "objects"])
+@pytest.fixture(params=["memory", "folder", "s3"])
 def policies(request, tmp_path):
-    return MemoryPolicies() if request.param == "memory" else ObjectPolicies(objects=LocalFolder(root=tmp_path))
+    if request.param == "memory":
+        return MemoryPolicies()
+    store = str(tmp_path) if request.param == "folder" else request.getfixturevalue("s3_store")
+    return ObjectPolicies(objects=open_objects(store))
 
 
 @pytest.fixture
@@ -54,6 +58,11 @@ def test_a_version_is_loaded_as_it_was_saved(policies):
     policies.save(policy_version(), FILES)
     assert policies.load("p0003") == FILES
     assert policies.version("p0003") == policy_version()
+
+
+def test_a_version_knows_the_recalls_that_counted(policies):
+    policies.save(policy_version(recalls=(2, 5)), FILES)
+    assert policies.version("p0003").recalls == (2, 5)
 
 
 def test_the_first_version_has_no_parent(policies):

@@ -5,11 +5,15 @@ import numpy as np
 import pytest
 from networks import CONTRACT
 from pydantic import ValidationError
+from seaweed import Seaweed
 from shelf import policies_of, policy_files, save_policy
 
 from flywheel.cluster.policy_server import ActRequest, PolicyServer, RequestError
-from flywheel.core.errors import CheckpointError, EndpointError
+from flywheel.core.errors import CheckpointError, EndpointError, StoreUnavailableError
 from flywheel.learning.codec import load_actor
+from flywheel.store.objects import open_objects
+from flywheel.store.policies import ObjectPolicies
+from flywheel.store.retries import Patience
 
 REACH: dict[str, Any] = {"hand": [[0.5, -1.0], [2.0, 0.25]], "goal": [[1.0, 1.0], [0.0, -3.0]]}
 """Two observations, without history."""
@@ -40,6 +44,22 @@ def test_it_answers_what_the_version_does_here(server: PolicyServer):
     expected = actor.act(actor.batch(arrays, "suite/reach"), ["suite/reach"] * 2)
     assert answer.policy_version == "p1"
     np.testing.assert_array_equal(np.array(answer.actions, np.float32), expected)
+
+
+def test_it_goes_on_while_the_store_is_away(fragile_seaweed: Seaweed, fragile_store: str):
+    for seed in (1, 2):
+        save_policy(fragile_store, f"p{seed}", policy_files(seed=seed))
+    policies = ObjectPolicies(objects=open_objects(fragile_store, patience=Patience(deadline_s=0.2)))
+    server = PolicyServer(policies=policies)
+    server.load("p1")
+    before = ask(server, **REACH)
+    fragile_seaweed.kill()
+    with pytest.raises(StoreUnavailableError):
+        server.load("p2")
+    assert ask(server, **REACH) == before
+    fragile_seaweed.start()
+    server.load("p2")
+    assert ask(server, **REACH).policy_version == "p2"
 
 
 def test_a_task_gets_its_own_action_dimensions_only(server: PolicyServer):

@@ -1,19 +1,25 @@
 import json
+import os
 import pickle
+from hashlib import sha256
 
 import pytest
 from fakes import MemoryRecords
 
 from flywheel.core.errors import RecordExistsError, StoreError
-from flywheel.store.objects import LocalFolder
+from flywheel.store.folder import LocalFolder
+from flywheel.store.objects import open_objects
 from flywheel.store.records import JsonRecords
 
 RECORD = {"stage": "train", "digest": "abc", "rates": {"é": 0.1}, "none": None, "list": [1, True]}
 
 
-@pytest.fixture(params=["memory", "json"])
+@pytest.fixture(params=["memory", "folder", "s3"])
 def records(request, tmp_path):
-    return MemoryRecords() if request.param == "memory" else JsonRecords(objects=LocalFolder(root=tmp_path))
+    if request.param == "memory":
+        return MemoryRecords()
+    store = str(tmp_path) if request.param == "folder" else request.getfixturevalue("s3_store")
+    return JsonRecords(objects=open_objects(store))
 
 
 @pytest.fixture
@@ -39,6 +45,33 @@ def test_a_record_is_never_replaced(records):
     with pytest.raises(RecordExistsError, match="a"):
         records.write("a", {"by": "second"})
     assert records.read("a") == {"by": "first"}
+
+
+def test_who_comes_second_is_told_who_was_first(tmp_path, s3_store):
+    for store in (str(tmp_path), s3_store):
+        records = JsonRecords(objects=open_objects(store))
+        records.write("a/b", RECORD)
+        found = rf"{store}/records/a/b.json: is already there, written by process {os.getpid()} on host \S+, started 20"
+        with pytest.raises(RecordExistsError, match=found):
+            records.write("a/b", RECORD)
+
+
+def test_a_record_of_an_older_flywheel_is_read_though_it_does_not_say_who_wrote_it(tmp_path):
+    objects = LocalFolder(root=tmp_path)
+    # As schema version 1 sealed it: the digest of {"a":1} alone.
+    digest = sha256(b'{"a":1}').hexdigest()
+    objects.put("records/a.json", json.dumps({"schema_version": 1, "digest": digest, "content": {"a": 1}}).encode())
+    records = JsonRecords(objects=objects)
+    assert records.read("a") == {"a": 1}
+    with pytest.raises(RecordExistsError, match="written by an older flywheel"):
+        records.write("a", {})
+
+
+def test_who_wrote_a_record_cannot_be_edited_unnoticed(written):
+    records, path = written
+    path.write_text(path.read_text().replace(f'"pid": {os.getpid()}', '"pid": 1'))
+    with pytest.raises(StoreError, match=r"records/a/b.json: damaged or edited"):
+        records.read("a/b")
 
 
 def test_keys_are_sorted_and_chosen_by_prefix(records):
@@ -100,8 +133,8 @@ def test_another_file_is_no_record(written, text):
 
 def test_a_record_of_a_newer_flywheel_is_refused(written):
     records, path = written
-    path.write_text(path.read_text().replace('"schema_version": 1', '"schema_version": 2'))
-    with pytest.raises(StoreError, match=r"records/a/b.json: has schema version 2, .* knows up to 1"):
+    path.write_text(path.read_text().replace('"schema_version": 2', '"schema_version": 3'))
+    with pytest.raises(StoreError, match=r"records/a/b.json: has schema version 3, .* knows up to 2"):
         records.read("a/b")
 
 

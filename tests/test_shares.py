@@ -1,5 +1,6 @@
 from collections.abc import Sequence
 
+import pytest
 from counting import counting_requests
 from factories import random_episode
 
@@ -39,6 +40,22 @@ def test_what_was_written_is_not_made_again():
     assert [seeds(one.requests) for one in left] == [[3, 5, 6], [2], [4]]
     assert [one.suspect for one in left] == [False, True, True]
     assert [one.seed for one in share.written] == [1, 0]
+
+
+def test_parts_may_come_later_than_their_episodes_and_in_their_order():
+    requests = counting_requests(6)
+    share = Share(requests)
+    for made in (*map(finished, requests[:3]), part(2), finished(requests[3]), part(1)):
+        share.receive(made)
+    assert [one.seed for one in share.written] == [0, 1, 2]
+    assert [one.seed for one in share.unwritten] == [3]
+    assert len(share.parts) == 2
+
+
+def test_a_part_of_episodes_that_nobody_saw_is_a_mistake():
+    share = Share(counting_requests(2))
+    with pytest.raises(AssertionError, match="whose summaries came before"):
+        share.receive(part(1))
 
 
 def test_a_collector_that_dies_while_writing_its_last_part_leaves_no_suspects():

@@ -2,14 +2,17 @@ import pytest
 from fakes import InstantTrainer
 from world import World
 
+from flywheel.core.exclusion import Exclusion, Recall, recall_key
 from flywheel.core.iteration import Iteration, Stage
 from flywheel.core.mixture import Mixture
 from flywheel.core.plan import InitialWeights
 from flywheel.stages.train import train
 
 
-def request_of(iteration, **plan):
+def request_of(iteration, *, recalls=(), **plan):
     world = World(**plan)
+    for recall in recalls:
+        world.records.write(recall_key(recall.number), recall.record)
     trainer = InstantTrainer(policies=world.policies)
     outcome = train(iteration, world.ports(trainer=trainer))
     (request,) = trainer.asked
@@ -82,3 +85,21 @@ def test_iterations_and_seeds_draw_different_batches():
 
 def test_the_outcome_carries_the_learners_figures():
     assert request_of(after_relabel(0))[1]["metrics"] == {"loss": 0.5}
+
+
+def test_what_was_recalled_and_not_undone_is_left_out_and_the_outcome_says_so():
+    recalls = [
+        Recall(number=1, policies=("policy-0002",), episodes=(), reason="a broken gripper"),
+        Recall(number=2, policies=(), episodes=("a", "b"), reason="wrong files"),
+        Recall(number=3, policies=(), episodes=(), reason="it was not broken", undoes=1),
+        Recall(number=4, policies=("policy-0001",), episodes=("c",), reason="a loose camera"),
+    ]
+    request, outcome = request_of(after_relabel(5), recalls=recalls)
+    assert request.excluded == Exclusion(policies=frozenset({"policy-0001"}), episodes=frozenset("abc"))
+    assert outcome["recalls"] == [2, 4]
+
+
+def test_without_recalls_nothing_is_left_out():
+    request, outcome = request_of(after_relabel(1))
+    assert request.excluded == Exclusion()
+    assert outcome["recalls"] == []

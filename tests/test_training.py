@@ -15,6 +15,7 @@ from torch import nn
 from flywheel.core.contract import Body, Modality, unite
 from flywheel.core.episode import Source
 from flywheel.core.errors import CheckpointError, EpisodeError, TrainingError
+from flywheel.core.exclusion import Exclusion
 from flywheel.core.mixture import Mixture
 from flywheel.core.policy import PolicyVersion
 from flywheel.learning import codec
@@ -190,7 +191,7 @@ def test_the_statistics_are_those_of_the_data(trained):
 
 def identity(**changes):
     plain = {"episodes_version": 1, "labels_version": 1, "parent": None, "seed": 11, "num_workers": 1}
-    return plain | changes
+    return plain | {"excluded": {"policies": [], "episodes": []}} | changes
 
 
 @pytest.mark.parametrize(("num_updates", "newest"), [(4, 4), (7, 4), (11, 8)])
@@ -331,6 +332,25 @@ def test_final_evaluations_stay_unseen(trained):
     final = made_episodes(count=3, first=10, source=Source.FINAL)
     shelf = Shelf(made_episodes() + final)
     shelf.run(mixture=Mixture(sources={"demonstration": 0.5, "collection": 0.5, "final": 1.0}))
+    assert weights(shelf) == weights(trained[0])
+
+
+@pytest.mark.parametrize(
+    "excluded", [Exclusion(policies=frozenset({"wrong"})), Exclusion(episodes=frozenset({"e10", "e11"}))]
+)
+def test_what_is_excluded_stays_unseen(trained, excluded):
+    """Not even its statistics are taken."""
+    shelf = Shelf(made_episodes() + made_episodes(count=2, first=10, behaviour_policy="wrong"))
+    result = shelf.run(excluded=excluded, recalls=(4,))
+    assert weights(shelf) == weights(trained[0])
+    assert shelf.policies.version("p0001").recalls == result.version.recalls == (4,)
+
+
+def test_a_checkpoint_of_other_exclusions_is_not_gone_on_from(trained):
+    shelf = Shelf(made_episodes() + made_episodes(count=2, first=10, behaviour_policy="wrong"))
+    with pytest.raises(KilledError):
+        shelf.run(wrap=killed_after(5))
+    shelf.run(excluded=Exclusion(policies=frozenset({"wrong"})))
     assert weights(shelf) == weights(trained[0])
 
 

@@ -1,21 +1,34 @@
 import json
+import os
 import pickle
 import shutil
+import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from fakes import Notebook
 from mortal import KilledError
+from odd_store import OddStore
 from small import TASKS, small_config
 from world import contents
 
 from flywheel import wiring
 from flywheel.core.episode import Source
-from flywheel.core.errors import CheckpointError, ConfigError, EpisodeError, ForeignStoreError, StoreError
+from flywheel.core.errors import (
+    CheckpointError,
+    ConfigError,
+    EpisodeError,
+    ForeignStoreError,
+    RecordExistsError,
+    StoreError,
+)
 from flywheel.core.gate import PromotionGate
 from flywheel.core.mixture import Mixture
 from flywheel.core.plan import InitialWeights
 from flywheel.loop import run
+from flywheel.store.objects import open_objects
 
 HOPELESS = {"suite": "gym", "tasks": ["MountainCar-v0"], "max_decisions": 10, "success_key": "terminated"}
 """Random actions never climb the hill."""
@@ -132,6 +145,57 @@ def test_killed_at_every_stage_a_real_run_ends_as_if_nothing_had_happened(finish
     assert not list((tmp_path / "killed" / "checkpoints").rglob("*.safetensors"))
 
 
+def test_a_run_in_s3_ends_as_one_in_a_folder(finished, s3_store):
+    ports = turned(s3_store)
+    assert contents(ports) == contents(ports_of(finished))
+    assert list(open_objects(s3_store).keys("probe")) == []
+
+
+OTHER_RUN = """
+import sys
+from fakes import Notebook
+from small import small_config
+from flywheel import loop, wiring
+loop.run(wiring.local(small_config(), sys.argv[1], Notebook()), iterations=0)
+"""
+
+
+class Overtaken(Notebook):
+    """While the first relabelling begins, another process does everything."""
+
+    def __init__(self, store):
+        super().__init__()
+        self._store = store
+
+    def stage_started(self, iteration, stage):
+        super().stage_started(iteration, stage)
+        if stage == "relabel":
+            environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+            self.other = subprocess.Popen([sys.executable, "-c", OTHER_RUN, self._store], env=environ)
+            assert self.other.wait() == 0
+
+
+def test_of_two_runs_on_one_store_the_second_stops_and_says_who_was_first(s3_store):
+    overtaken = Overtaken(s3_store)
+    with pytest.raises(RecordExistsError) as caught:
+        turned(s3_store, observer=overtaken)
+    assert f"{s3_store}/records/iterations/0000/relabel.json: is already there" in str(caught.value)
+    assert f"written by process {overtaken.other.pid} on host {socket.gethostname()}, started 2" in str(caught.value)
+    ports = ports_of(s3_store)
+    made = [episode.episode_id for episode in ports.episodes.summaries()]
+    assert len(made) == len(set(made))
+    run(ports, iterations=0)
+
+
+def test_a_store_that_cannot_be_relied_on_is_refused_before_anything_is_written(monkeypatch):
+    with OddStore(conditional=False) as server:
+        for name, value in server.environment.items():
+            monkeypatch.setenv(name, value)
+        with pytest.raises(ConfigError, match="does not enforce put-if-absent"):
+            wiring.check(small_config(), "s3://bucket")
+        assert server.stored == {}
+
+
 def test_training_goes_on_from_its_checkpoint(tmp_path):
     with pytest.raises(KilledError):
         turned(tmp_path / "store", observer=Killer((0, "train"), at_progress=50), iterations=0)
@@ -183,7 +247,13 @@ def test_a_store_of_another_configuration_is_refused(finished):
 
 
 def test_how_long_and_on_what_it_runs_may_change(finished):
-    changed = small_config(iterations=9, until=0.5, resources={"num_collectors": 7})
+    changed = small_config(
+        iterations=9,
+        until=0.5,
+        resources={"num_collectors": 7},
+        storage={"spool_bytes": 5},
+        retention={"rules": [{"max_age_iterations": 3}]},
+    )
     wiring.check(changed, str(finished))
 
 

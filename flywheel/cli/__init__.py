@@ -25,7 +25,10 @@ app.add_typer(data.app, name="data")
 app.add_typer(lineage.app, name="lineage")
 
 ConfigFile = Annotated[Path, typer.Argument(help="A YAML file; see deploy/examples.", metavar="CONFIG")]
-Store = Annotated[str | None, typer.Option(help="Where everything is kept. Default: runs/<name of the config>.")]
+Store = Annotated[
+    str | None,
+    typer.Option(help="What keeps everything: a folder or s3://bucket/prefix. Default: runs/<name of the config>."),
+]
 Iterations = Annotated[
     int | None, typer.Option(min=0, help="Improvement iterations after iteration 0, which pretrains.")
 ]
@@ -70,6 +73,9 @@ def check_config(config: ConfigFile) -> None:
     checked = _load(config)
     num_tasks = sum(len(suite.tasks) for suite in checked.suites)
     print(f"{config}: {checked.name}, {num_tasks} tasks, {checked.train.algorithm}: all settings are valid")
+
+
+app.command()(lineage.recall)
 
 
 def _load(path: Path) -> configuration.Config:

@@ -17,7 +17,7 @@ from flywheel.cluster.shares import Share, split
 from flywheel.core.episode import EpisodeRequest
 from flywheel.core.errors import EnvironmentFailure, FlywheelError
 from flywheel.core.rollout import failed_episode
-from flywheel.ports import Behaviour, EpisodeSummary, EpisodeTable, Observer, Part
+from flywheel.ports import Behaviour, EpisodeSummary, EpisodeTable, Notice, Observer, Part
 from flywheel.workers.collecting import Collector, summary
 
 START_TIMEOUT_S = 300.0
@@ -31,8 +31,11 @@ class _Collector:
         torch.set_num_threads(1)
         self._collector = make()
 
-    def collect(self, requests: Sequence[EpisodeRequest], behaviour: Behaviour) -> Iterator[EpisodeSummary | Part]:
-        yield from self._collector.collect(requests, behaviour)
+    def collect(
+        self, requests: Sequence[EpisodeRequest], behaviour: Behaviour
+    ) -> Iterator[EpisodeSummary | Part | Notice]:
+        # A generator of its own: Ray sends values into this one, which must not reach what the collector yields from.
+        yield from (made for made in self._collector.collect(requests, behaviour))
 
 
 @dataclass
@@ -159,8 +162,12 @@ class RayCollectors:
 
     def _receive_from(self, number: int, running: _Running, work: _Collection) -> None:
         try:
-            running.share.receive(ray.get(next(running.stream)))
+            made = ray.get(next(running.stream))
             running.deadline = monotonic() + self._episode_timeout_s
+            if not isinstance(made, Notice):
+                running.share.receive(made)
+            elif made.message:
+                work.observer.event(f"collector {number}: {made.message}")
         except StopIteration:
             del work.running[number]
             work.close(running.share)

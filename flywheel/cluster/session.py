@@ -115,6 +115,8 @@ def _environment() -> dict[str, str]:
         "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.1",
         "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",
         "RAY_TRAIN_METRICS_ENABLED": "0",
+        # Else Ray warns of the number of processes, which is as it should be: stages take turns on the cores.
+        "RAY_worker_maximum_startup_concurrency": "8",
         # Ray's own default of 15 leaves next to nothing to a run beside any other program.
         "RAY_worker_niceness": "0",
         # The processes share the cores.

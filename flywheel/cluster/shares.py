@@ -18,15 +18,15 @@ class Share:
     written: list[EpisodeSummary] = field(default_factory=list)
     """Covered by the parts."""
     unwritten: list[EpisodeSummary] = field(default_factory=list)
-    """Finished since the last part: lost if the collector dies now."""
+    """Finished, but in no part that the store has: lost if the collector dies now."""
 
     def receive(self, made: EpisodeSummary | Part) -> None:
-        """What the collector yields, in its order."""
+        """What the collector yields, in its order. A part covers the oldest episodes that no part covered before."""
         if isinstance(made, Part):
-            assert made.num_rows == len(self.unwritten), "a part holds the episodes finished since the part before it"
+            assert made.num_rows <= len(self.unwritten), "a part holds episodes whose summaries came before it"
             self.parts.append(made)
-            self.written += self.unwritten
-            self.unwritten = []
+            self.written += self.unwritten[: made.num_rows]
+            self.unwritten = self.unwritten[made.num_rows :]
         else:
             self.unwritten.append(made)
 

@@ -8,7 +8,9 @@ from pydantic import Field, ValidationError, model_validator
 
 from flywheel.config.learner import Algorithm, NetworkConfig, TrainConfig
 from flywheel.config.mixture import MixtureConfig
+from flywheel.config.retention import RetentionConfig, RetentionRule
 from flywheel.config.section import Count, Name, Section, Share
+from flywheel.config.storage import StorageConfig
 from flywheel.config.suites import (
     GoalSuite,
     GymSuite,
@@ -35,6 +37,9 @@ __all__ = [
     "NoisyDemonstrations",
     "OgbenchSuite",
     "ResourcesConfig",
+    "RetentionConfig",
+    "RetentionRule",
+    "StorageConfig",
     "Suite",
     "TrainConfig",
     "load",
@@ -101,6 +106,8 @@ class Config(Section):
     evaluate: EvaluateConfig = EvaluateConfig()
     gate: GateConfig = GateConfig()
     resources: ResourcesConfig = ResourcesConfig()
+    retention: RetentionConfig = RetentionConfig()
+    storage: StorageConfig = StorageConfig()
 
     @model_validator(mode="after")
     def _check(self) -> Self:

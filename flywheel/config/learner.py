@@ -54,7 +54,7 @@ class TrainConfig(Section):
     """alpha of alpha-PAC, per iteration; the last value holds from there on."""
     critic_weight: Annotated[float, Field(ge=0.0)] = 1.0
     """beta."""
-    temperature: tuple[Annotated[float, Field(gt=0.0)], ...] = Field(default=(0.01, 0.005), min_length=1)
+    temperature: tuple[Annotated[float, Field(gt=0.0)], ...] = Field(default=(0.01, 0.02), min_length=1)
     """eta, in units of return, per iteration; the last value holds from there on."""
     num_sampled_actions: Annotated[int, Field(ge=2)] = 8
     """N: actions scored for the policy improvement."""

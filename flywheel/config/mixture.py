@@ -11,7 +11,7 @@ Weight = Annotated[float, Field(ge=0.0)]
 
 
 def _default_sources() -> dict[SourceName, Weight]:
-    return {"demonstration": 0.3, "collection": 0.4, "evaluation": 0.3, "relabelled": 0.0}
+    return {"demonstration": 0.2, "collection": 0.5, "evaluation": 0.3, "relabelled": 0.0}
 
 
 class MixtureConfig(Section):

@@ -8,7 +8,9 @@ FlywheelError
 ├── StoreError           the store could not do what was asked
 │   ├── RecordExistsError    a record is already there; somebody else wrote it first
 │   ├── NotFoundError        no such object
-│   └── CheckpointError      a checkpoint is missing, damaged or does not fit
+│   ├── NewerSchemaError     an object was written by a newer flywheel
+│   ├── CheckpointError      a checkpoint is missing, damaged or does not fit
+│   └── StoreUnavailableError  the store cannot be reached, or keeps failing
 ├── EnvironmentFailure   an environment raised, hung or returned nonsense
 ├── TrainingError        the training job failed
 └── EndpointError        the endpoint does not serve what it should
@@ -49,8 +51,16 @@ class NotFoundError(StoreError):
     """No such object."""
 
 
+class NewerSchemaError(StoreError):
+    """An object was written by a newer flywheel; it is not guessed at."""
+
+
 class CheckpointError(StoreError):
     """A checkpoint is missing, damaged or does not fit this code or data."""
+
+
+class StoreUnavailableError(StoreError):
+    """The store cannot be reached, or keeps failing: what was tried, and for how long. It may be back later."""
 
 
 class EnvironmentFailure(FlywheelError):

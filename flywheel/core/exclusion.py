@@ -45,6 +45,9 @@ class Recall:
             undoes=record["undoes"],
         )
 
+    def excludes(self, episode_id: str, behaviour_policy: str) -> bool:
+        return behaviour_policy in self.policies or episode_id in self.episodes
+
     @property
     def record(self) -> dict[str, Any]:
         return {

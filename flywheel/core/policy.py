@@ -29,6 +29,8 @@ class PolicyVersion:
     """sha256 of the weights' file."""
     trained_on: Mapping[str, int]
     """Delta table -> version."""
+    recalls: tuple[int, ...] = ()
+    """Those that counted: their episodes were left out."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from flywheel.core.errors import StoreError
 from flywheel.core.iteration import Iteration, Stage
-from flywheel.loop import final_key, record_key
+from flywheel.loop import final_key, history, record_key
 from flywheel.ports import Records
 from flywheel.report.mean import mean_success
 from flywheel.report.mixture import mixture_report
@@ -80,26 +80,10 @@ def build_report(records: Records, config: Mapping[str, Any], *, versions: Mappi
 
 
 def _recorded_iterations(records: Records) -> list[Iteration]:
-    """Every iteration with at least one record. Only the last one can be unfinished."""
-    found: list[Iteration] = []
-    iteration = _with_records(Iteration(number=0), records)
-    while iteration.outcomes:
-        found.append(iteration)
-        if iteration.remaining():
-            break
-        iteration = _with_records(iteration.following(), records)
+    found = history(records.read)
     if not found:
         raise StoreError(f"nothing to report: there is no record {record_key(0, Stage.INGEST)} in the store")
     return found
-
-
-def _with_records(iteration: Iteration, records: Records) -> Iteration:
-    for stage in iteration.stages:
-        outcome = records.read(record_key(iteration.number, stage))
-        if outcome is None:
-            break
-        iteration = iteration.completed(stage, outcome)
-    return iteration
 
 
 def _final(last: Iteration, records: Records) -> Final | None:

@@ -4,23 +4,19 @@ from typing import Any
 
 from flywheel.core.episode import Source
 from flywheel.core.iteration import Iteration
+from flywheel.core.plan import Plan
 from flywheel.ports import Behaviour, Ports
-from flywheel.stages.gather import gather, results
+from flywheel.stages.gather import Order, gather, results
 
 
 def collect(iteration: Iteration, ports: Ports) -> dict[str, Any]:
     """Draws actions from the live policy's distribution. While there is no live version, the demonstrators go on."""
     plan = ports.plan
-    requests = plan.requests(
-        Source.COLLECTION,
-        iteration=iteration.number,
-        episodes_per_task=dict.fromkeys(plan.tasks, plan.collect_episodes_per_task),
-        policy_id=iteration.live,
-    )
+    asked = order(iteration, plan)
     version, episodes, work_s = gather(
-        requests,
+        asked.requests,
         Behaviour(policy_id=iteration.live, sampled=True, sharpness=plan.sharpness, random_actions=plan.random_actions),
-        transaction=f"{iteration.number:04d}-collect",
+        transaction=asked.transaction,
         ports=ports,
     )
     return {
@@ -29,3 +25,16 @@ def collect(iteration: Iteration, ports: Ports) -> dict[str, Any]:
         "tasks": results(episodes),
         "work_s": work_s,
     }
+
+
+def order(iteration: Iteration, plan: Plan) -> Order:
+    """What the live version, or the demonstrators, are asked for."""
+    return Order(
+        transaction=f"{iteration.number:04d}-collect",
+        requests=plan.requests(
+            Source.COLLECTION,
+            iteration=iteration.number,
+            episodes_per_task=dict.fromkeys(plan.tasks, plan.collect_episodes_per_task),
+            policy_id=iteration.live,
+        ),
+    )

@@ -6,8 +6,9 @@ from typing import Any
 from flywheel.core.episode import Outcome, Source
 from flywheel.core.gate import Decision, Pair
 from flywheel.core.iteration import Iteration, Stage
+from flywheel.core.plan import Plan
 from flywheel.ports import Behaviour, EpisodeSummary, Ports
-from flywheel.stages.gather import gather, results
+from flywheel.stages.gather import Order, gather, results
 
 
 def evaluate(iteration: Iteration, ports: Ports) -> dict[str, Any]:
@@ -32,19 +33,23 @@ def evaluate(iteration: Iteration, ports: Ports) -> dict[str, Any]:
     }
 
 
-def _episodes_of(policy_id: str, iteration: Iteration, ports: Ports) -> tuple[int, list[EpisodeSummary], float]:
-    plan = ports.plan
-    requests = plan.requests(
-        Source.EVALUATION,
-        iteration=iteration.number,
-        episodes_per_task=dict.fromkeys(plan.tasks, plan.evaluate_episodes_per_task),
-        policy_id=policy_id,
-    )
-    return gather(
-        requests,
-        Behaviour(policy_id=policy_id, sampled=False),
+def order(policy_id: str, iteration: Iteration, plan: Plan) -> Order:
+    """What one of the two is asked for."""
+    return Order(
         transaction=f"{iteration.number:04d}-evaluate-{policy_id}",
-        ports=ports,
+        requests=plan.requests(
+            Source.EVALUATION,
+            iteration=iteration.number,
+            episodes_per_task=dict.fromkeys(plan.tasks, plan.evaluate_episodes_per_task),
+            policy_id=policy_id,
+        ),
+    )
+
+
+def _episodes_of(policy_id: str, iteration: Iteration, ports: Ports) -> tuple[int, list[EpisodeSummary], float]:
+    asked = order(policy_id, iteration, ports.plan)
+    return gather(
+        asked.requests, Behaviour(policy_id=policy_id, sampled=False), transaction=asked.transaction, ports=ports
     )
 
 

@@ -1,12 +1,21 @@
 """Episodes asked for become episodes in the table: what ingest, collect and evaluate share."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
 from flywheel.core.episode import EpisodeRequest, Outcome
 from flywheel.core.policy import SuccessRate
 from flywheel.ports import Behaviour, EpisodeSummary, Ports
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """Episodes that become visible together."""
+
+    transaction: str
+    requests: Sequence[EpisodeRequest]
 
 
 def gather(

@@ -4,18 +4,26 @@ from typing import Any
 
 from flywheel.core.episode import Source
 from flywheel.core.iteration import Iteration
+from flywheel.core.plan import Plan
 from flywheel.ports import Behaviour, Ports
-from flywheel.stages.gather import gather, results
+from flywheel.stages.gather import Order, gather, results
 
 
 def ingest(iteration: Iteration, ports: Ports) -> dict[str, Any]:
     """Lets the tasks' demonstrators act."""
-    plan = ports.plan
-    requests = plan.requests(Source.DEMONSTRATION, iteration=iteration.number, episodes_per_task=plan.demonstrations)
+    asked = order(iteration, ports.plan)
     version, episodes, work_s = gather(
-        requests,
+        asked.requests,
         Behaviour(policy_id=None, sampled=True),
-        transaction=f"{iteration.number:04d}-ingest",
+        transaction=asked.transaction,
         ports=ports,
     )
     return {"episodes_version": version, "tasks": results(episodes), "work_s": work_s}
+
+
+def order(iteration: Iteration, plan: Plan) -> Order:
+    """What the demonstrators are asked for."""
+    return Order(
+        transaction=f"{iteration.number:04d}-ingest",
+        requests=plan.requests(Source.DEMONSTRATION, iteration=iteration.number, episodes_per_task=plan.demonstrations),
+    )

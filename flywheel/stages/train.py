@@ -3,15 +3,17 @@
 from dataclasses import asdict
 from typing import Any
 
+from flywheel.core.exclusion import RECALLS, Recall, active, exclusion
 from flywheel.core.iteration import Iteration, Stage
 from flywheel.core.plan import InitialWeights, at
-from flywheel.ports import Ports, TrainingRequest
+from flywheel.ports import Ports, Records, TrainingRequest
 
 
 def train(iteration: Iteration, ports: Ports) -> dict[str, Any]:
-    """Trains `policy-<iteration>` on the versions of the tables that relabelling left."""
+    """Trains `policy-<iteration>` on the versions of the tables that relabelling left, without what was recalled."""
     plan, number = ports.plan, iteration.number
     labelled = iteration.outcomes[Stage.RELABEL]
+    recalls = _active_recalls(ports.records)
     request = TrainingRequest(
         iteration=number,
         policy_id=f"policy-{number:04d}",
@@ -24,10 +26,13 @@ def train(iteration: Iteration, ports: Ports) -> dict[str, Any]:
         temperature=at(plan.temperature, number),
         learning_rate=at(plan.learning_rate, number),
         seed=plan.seed * 1000 + number,
+        excluded=exclusion(recalls),
+        recalls=tuple(recall.number for recall in recalls),
     )
     result = ports.trainer.train(request, ports.observer)
     return {
         **asdict(result.version),
+        "recalls": list(result.version.recalls),
         "num_updates": request.num_updates,
         "mixture": request.mixture.plain,
         "shares": dict(result.shares),
@@ -41,3 +46,9 @@ def _parent(iteration: Iteration, initial: InitialWeights) -> str | None:
         InitialWeights.LIVE: iteration.live,
         InitialWeights.FRESH: None,
     }[initial]
+
+
+def _active_recalls(records: Records) -> list[Recall]:
+    """Those that count now. A version that an interrupted stage finished keeps the recalls that it was trained with."""
+    found = ((key, records.read(key)) for key in records.keys(RECALLS))
+    return active(Recall.of(key, record) for key, record in found if record is not None)

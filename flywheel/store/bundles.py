@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
 
-from flywheel.core.errors import CheckpointError, NotFoundError, StoreError
+from flywheel.core.errors import CheckpointError, NotFoundError, StoreError, StoreUnavailableError
 from flywheel.store import layout
 from flywheel.store.objects import Objects
-from flywheel.store.sealed import seal, unseal
+from flywheel.store.sealed import put_sealed, seal, unseal
 
 
 def save(
@@ -25,11 +25,11 @@ def save(
         entries[name] = {"object": f"{digest[:16]}-{name}", "sha256": digest, "num_bytes": len(data)}
         objects.put(f"{folder}{entries[name]['object']}", data)
     key = f"{folder}{layout.MANIFEST}"
-    manifest = seal({"files": entries, **facts}, name=key)
+    manifest = {"files": entries, **facts}
     if replace:
-        objects.put(key, manifest)
+        objects.put(key, seal(manifest, name=key))
     else:
-        objects.put_if_absent(key, manifest)
+        put_sealed(objects, key, manifest)
     kept = {key, *(f"{folder}{entry['object']}" for entry in entries.values())}
     for stale in [found for found in objects.keys(folder) if found not in kept]:
         objects.delete(stale)
@@ -42,6 +42,8 @@ def facts(objects: Objects, folder: str) -> dict[str, Any] | None:
         return unseal(objects.get(key), name=key)
     except NotFoundError:
         return None
+    except StoreUnavailableError:
+        raise
     except StoreError as failure:
         raise CheckpointError(str(failure)) from failure
 
@@ -51,7 +53,7 @@ def load(objects: Objects, folder: str) -> dict[str, bytes]:
     manifest = facts(objects, folder)
     if manifest is None:
         raise CheckpointError(f"{folder}: was never finished: it has no {layout.MANIFEST}")
-    return {name: _checked(objects, folder, name, entry) for name, entry in manifest["files"].items()}
+    return {name: check(objects, folder, name, entry) for name, entry in manifest["files"].items()}
 
 
 def discard(objects: Objects, folder: str) -> None:
@@ -61,7 +63,8 @@ def discard(objects: Objects, folder: str) -> None:
         objects.delete(key)
 
 
-def _checked(objects: Objects, folder: str, name: str, entry: Mapping[str, Any]) -> bytes:
+def check(objects: Objects, folder: str, name: str, entry: Mapping[str, Any]) -> bytes:
+    """A file's bytes. CheckpointError: they are not what its entry in the manifest says."""
     key = f"{folder}{entry['object']}"
     try:
         data = objects.get(key)

@@ -103,8 +103,31 @@ class DeltaEpisodes:
     def __init__(self, *, objects: Objects) -> None:
         self._table = Table(objects=objects, name=layout.EPISODES, schema=SCHEMA, ranged=RANGED)
 
+    @property
+    def table(self) -> Table:
+        """For those who look after files rather than episodes."""
+        return self._table
+
+    def of_file(self, key: str) -> Iterator[Episode]:
+        """All episodes of one file, committed or not, in its order. StoreError names what is damaged."""
+        rows = self._table.rows(key, columns=SCHEMA.names)
+        group = _Group(rows, key=key)
+        return (group.episode(row) for row in range(rows.num_rows))
+
+    def summaries_of_file(self, key: str) -> list[EpisodeSummary]:
+        """All episodes of one file, committed or not. Reads no arrays."""
+        return _summaries(self._table.rows(key, columns=SUMMARY))
+
     def write(self, episodes: Sequence[Episode]) -> Part:
         return self._table.write(_rows(sorted(episodes, key=lambda episode: episode.episode_id)))
+
+    def encoded(self, episodes: Sequence[Episode]) -> tuple[Part, bytes]:
+        """What `write` writes, for who has to keep it for a while."""
+        return self._table.encoded(_rows(sorted(episodes, key=lambda episode: episode.episode_id)))
+
+    def put(self, part: Part, data: bytes) -> None:
+        """Writes what `encoded` gave."""
+        self._table.put(part, data)
 
     def commit(self, parts: Sequence[Part], *, transaction: str) -> int:
         return self._table.commit(parts, transaction=transaction)
@@ -115,11 +138,7 @@ class DeltaEpisodes:
     def summaries(self, *, version: int | None = None, iteration: int | None = None) -> list[EpisodeSummary]:
         rows = self._scalars(version, SUMMARY, iteration).sort_by("episode_id")
         _refuse_twice(rows["episode_id"])
-        columns: dict[str, list[Any]] = {name: rows[name].to_pylist() for name in SUMMARY}
-        columns["source"] = [Source(name) for name in columns["source"]]
-        columns["outcome"] = [Outcome(name) for name in columns["outcome"]]
-        values = zip(*columns.values(), strict=True)
-        return [EpisodeSummary(**dict(zip(SUMMARY, some, strict=True))) for some in values]
+        return _summaries(rows)
 
     def counts(self, *, version: int | None = None) -> dict[tuple[str, str, Source], dict[Outcome, int]]:
         rows = self._scalars(version, COUNTED, None)
@@ -242,6 +261,14 @@ def _rows(episodes: Sequence[Episode]) -> pa.Table:
     columns["observations"] = named_lists([episode.observations for episode in episodes])
     columns["facts"] = named_lists([episode.facts for episode in episodes])
     return pa.table(columns, schema=SCHEMA)
+
+
+def _summaries(rows: pa.Table) -> list[EpisodeSummary]:
+    columns: dict[str, list[Any]] = {name: rows[name].to_pylist() for name in SUMMARY}
+    columns["source"] = [Source(name) for name in columns["source"]]
+    columns["outcome"] = [Outcome(name) for name in columns["outcome"]]
+    values = zip(*columns.values(), strict=True)
+    return [EpisodeSummary(**dict(zip(SUMMARY, some, strict=True))) for some in values]
 
 
 def _refuse_twice(episode_ids: pa.ChunkedArray) -> None:

@@ -36,6 +36,15 @@ class DeltaLabels:
     def __init__(self, *, objects: Objects) -> None:
         self._table = Table(objects=objects, name=layout.LABELS, schema=SCHEMA, ranged=RANGED)
 
+    @property
+    def table(self) -> Table:
+        """For those who look after files rather than labels."""
+        return self._table
+
+    def of_file(self, key: str) -> list[Label]:
+        """All labels of one file, also those that newer ones replace. StoreError names what is damaged."""
+        return list(_labels(self._table.rows(key, columns=SCHEMA.names)))
+
     def write(self, labels: Sequence[Label]) -> Part:
         ordered = sorted(labels, key=lambda label: (label.episode_id, label.task, *_age(label)))
         columns = {name: [getattr(label, name) for label in ordered] for name in SCALARS}
@@ -49,9 +58,7 @@ class DeltaLabels:
         return self._table.committed(transaction)
 
     def read(self, *, version: int | None = None) -> Mapping[str, Sequence[Label]]:
-        return _newest(
-            _labels(self._table.rows(file.key, columns=SCHEMA.names)) for file in self.files(version=version)
-        )
+        return _newest(self.of_file(file.key) for file in self.files(version=version))
 
     def of(self, episode_ids: Sequence[str], *, version: int | None = None) -> Mapping[str, Sequence[Label]]:
         """As `read`, of some episodes alone, given in order: reads what lies between the first and the last id."""

@@ -5,6 +5,8 @@ records/<key>.json                              immutable records
 episodes/, labels/                              Delta tables
 policies/<policy id>/                           files of a policy version, manifest.json last
 checkpoints/<policy id>/<update>/               files to go on training from, manifest.json last
+quarantine/<time>/<key>                         what a repair took out of the way
+probe-<name>                                    there for a moment while a run starts
 """
 
 IDENTITY = "flywheel.json"
@@ -12,6 +14,8 @@ EPISODES = "episodes"
 LABELS = "labels"
 RECORDS = "records/"
 MANIFEST = "manifest.json"
+POLICIES = "policies/"
+CHECKPOINTS = "checkpoints/"
 
 
 def record(key: str) -> str:
@@ -26,14 +30,24 @@ def part(table: str, path: str) -> str:
 
 def policy(policy_id: str) -> str:
     """The folder of a policy version."""
-    return f"policies/{policy_id}/"
+    return f"{POLICIES}{policy_id}/"
 
 
 def checkpoints(policy_id: str) -> str:
     """The folder of a policy version's training checkpoints."""
-    return f"checkpoints/{policy_id}/"
+    return f"{CHECKPOINTS}{policy_id}/"
 
 
 def checkpoint(policy_id: str, update: int) -> str:
     """The folder of one checkpoint; padded so that keys sort like updates."""
     return f"{checkpoints(policy_id)}{update:09d}/"
+
+
+def quarantined(time: str, key: str) -> str:
+    """Where a repair moves the object."""
+    return f"quarantine/{time}/{key}"
+
+
+def probe(name: str) -> str:
+    """What a start-up check writes and takes away."""
+    return f"probe-{name}"

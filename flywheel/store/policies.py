@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 
-from flywheel.core.errors import RecordExistsError
 from flywheel.core.policy import PolicyVersion
 from flywheel.store import bundles, layout
 from flywheel.store.objects import Objects
+from flywheel.store.sealed import taken
 
 
 class ObjectPolicies:
@@ -17,13 +17,14 @@ class ObjectPolicies:
     def save(self, version: PolicyVersion, files: Mapping[str, bytes]) -> None:
         folder = layout.policy(version.policy_id)
         if bundles.facts(self._objects, folder) is not None:
-            raise RecordExistsError(f"{folder}: policy version {version.policy_id} is already there")
+            raise taken(self._objects, f"{folder}{layout.MANIFEST}")
         described = {
             "policy_id": version.policy_id,
             "iteration": version.iteration,
             "parent": version.parent,
             "digest": version.digest,
             "trained_on": dict(version.trained_on),
+            "recalls": list(version.recalls),
         }
         bundles.save(self._objects, folder, files, {"version": described})
 
@@ -32,4 +33,7 @@ class ObjectPolicies:
 
     def version(self, policy_id: str) -> PolicyVersion | None:
         manifest = bundles.facts(self._objects, layout.policy(policy_id))
-        return None if manifest is None else PolicyVersion(**manifest["version"])
+        if manifest is None:
+            return None
+        described = manifest["version"]
+        return PolicyVersion(**{**described, "recalls": tuple(described.get("recalls", ()))})

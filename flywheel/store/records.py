@@ -6,7 +6,7 @@ from typing import Any
 from flywheel.core.errors import NotFoundError
 from flywheel.store import layout
 from flywheel.store.objects import Objects
-from flywheel.store.sealed import seal, unseal
+from flywheel.store.sealed import put_sealed, unseal
 
 
 class JsonRecords:
@@ -16,8 +16,7 @@ class JsonRecords:
         self._objects = objects
 
     def write(self, key: str, record: Mapping[str, Any]) -> None:
-        name = layout.record(key)
-        self._objects.put_if_absent(name, seal(record, name=name))
+        put_sealed(self._objects, layout.record(key), record)
 
     def read(self, key: str) -> dict[str, Any] | None:
         name = layout.record(key)

@@ -4,7 +4,7 @@ import json
 import random
 import time
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -18,11 +18,13 @@ from deltalake import CommitProperties, DeltaTable, Transaction
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction, RemoveAction
 
-from flywheel.core.errors import NotFoundError, StoreError
+from flywheel.core.errors import NotFoundError, StoreError, StoreUnavailableError
 from flywheel.core.mixture import Indices
 from flywheel.ports import Part
 from flywheel.store import layout
-from flywheel.store.kept import Kept
+from flywheel.store.cache import Cache
+from flywheel.store.delta_errors import translated
+from flywheel.store.extents import extents
 from flywheel.store.objects import Objects
 
 ROW_GROUP_ROWS = 64
@@ -52,8 +54,10 @@ class DataFile:
     """A committed file. Ranges of columns are None where the table does not know them."""
 
     key: str
+    path: str
+    """Relative to its table."""
     num_bytes: int
-    num_rows: int | None
+    num_rows: int
     least: dict[str, Any]
     """Column -> its smallest value."""
     greatest: dict[str, Any]
@@ -87,12 +91,22 @@ class Table:
     def __init__(self, *, objects: Objects, name: str, schema: pa.Schema, ranged: Sequence[str]) -> None:
         """`ranged` columns are scalars whose range is kept for each file, so that readers can skip files."""
         self._objects, self._name, self._schema, self._ranged = objects, name, schema, tuple(ranged)
-        self._footers: Kept[_Footer] = Kept(max_bytes=MAX_KEPT_BYTES)
-        self._ids: Kept[pa.Array] = Kept(max_bytes=MAX_KEPT_BYTES)
-        self._files: Kept[list[DataFile]] = Kept(max_bytes=MAX_KEPT_BYTES)
+        self._footers: Cache[_Footer] = Cache(max_bytes=MAX_KEPT_BYTES)
+        self._ids: Cache[pa.Array] = Cache(max_bytes=MAX_KEPT_BYTES)
+        self._files: Cache[list[DataFile]] = Cache(max_bytes=MAX_KEPT_BYTES)
+
+    @property
+    def columns(self) -> list[str]:
+        return list(self._schema.names)
 
     def write(self, rows: pa.Table) -> Part:
         """One file, invisible until committed. The same rows give the same file."""
+        part, data = self.encoded(rows)
+        self.put(part, data)
+        return part
+
+    def encoded(self, rows: pa.Table) -> tuple[Part, bytes]:
+        """What `write` writes, for who has to keep it for a while."""
         buffer = pa.BufferOutputStream()
         pq.write_table(
             rows,
@@ -103,9 +117,11 @@ class Table:
             write_page_checksum=True,
         )
         data = buffer.getvalue().to_pybytes()
-        path = f"part-{sha256(data).hexdigest()}.parquet"
-        self._objects.put(layout.part(self._name, path), data)
-        return Part(path=path, num_bytes=len(data), num_rows=rows.num_rows)
+        return Part(path=_name(data), num_bytes=len(data), num_rows=rows.num_rows), data
+
+    def put(self, part: Part, data: bytes) -> None:
+        """Writes what `encoded` gave."""
+        self._objects.put(layout.part(self._name, part.path), data)
 
     def commit(self, parts: Sequence[Part], *, transaction: str) -> int:
         """Makes the parts visible, all or none, and returns the version that did. A transaction commits once.
@@ -115,27 +131,58 @@ class Table:
         done = self.committed(transaction)
         if done is not None:
             return done
-        actions: list[AddAction | RemoveAction] = [
-            self._action(part) for part in {part.path: part for part in parts}.values()
-        ]
+        actions = [self._action(part) for part in {part.path: part for part in parts}.values()]
+        return self._commit(lambda _: actions, transaction)
+
+    def replace(self, paths: Sequence[str], parts: Sequence[Part], *, transaction: str, changes_data: bool) -> int:
+        """A new version with the parts instead of the files at the paths; older versions stay as they are.
+
+        `changes_data`: whether the rows differ. What others commit meanwhile stays. StoreError: the newest version
+        no longer holds one of the files, or a part is not what was written; nothing was committed.
+        """
+        added = [self._action(part, changes_data=changes_data) for part in parts]
+
+        def actions(table: DeltaTable) -> list[AddAction | RemoveAction]:
+            held = set(pa.table(table.get_add_actions())["path"].to_pylist())
+            gone = sorted(set(paths) - held)
+            if gone:
+                raise StoreError(f"table {self._name}: somebody else replaced {gone[0]} meanwhile; try again")
+            # A part that the table holds already, because it has the same rows, must not be added twice.
+            return [_removal(path, changes_data) for path in paths] + [some for some in added if some.path not in held]
+
+        return self._commit(actions, transaction)
+
+    def _commit(self, actions: Callable[[DeltaTable], Sequence[AddAction | RemoveAction]], transaction: str) -> int:
         for _ in range(COMMIT_ATTEMPTS):
             table = self._opened(None) or self._created()
             done = table.transaction_version(transaction)
             if done is not None:
                 return done
-            version = table.version() + 1
+            version, chosen = table.version() + 1, list(actions(table))
             # No retries inside: Delta Lake must not move the commit to a version other than the one it records.
             properties = CommitProperties(max_commit_retries=0, app_transactions=[Transaction(transaction, version)])
             try:
-                table.create_write_transaction(actions, "append", self._schema, commit_properties=properties)
+                table.create_write_transaction(chosen, "append", self._schema, commit_properties=properties)
                 return version
             except CommitFailedError:
                 time.sleep(random.uniform(0, MAX_PAUSE_S))
             except (DeltaError, OSError) as failure:
-                raise StoreError(
-                    f"table {self._name}: cannot commit {transaction}: {_first_line(failure)}"
-                ) from failure
+                reason = translated(failure, what=f"table {self._name}: cannot commit {transaction}")
+                if not isinstance(reason, StoreUnavailableError):
+                    raise reason from failure
+                # Whether it was committed says the table, once it can be read.
         raise StoreError(f"table {self._name}: {COMMIT_ATTEMPTS} other commits came before {transaction}; try again")
+
+    def commits(self, transactions: Iterable[str]) -> dict[str, int]:
+        """Transaction -> the version that committed it, of those that were committed. Opens the table once."""
+        table = self._opened(None)
+        found = {} if table is None else {name: table.transaction_version(name) for name in transactions}
+        return {name: version for name, version in found.items() if version is not None}
+
+    def newest(self) -> int | None:
+        """The newest version; None while there is no table."""
+        table = self._opened(None)
+        return None if table is None else table.version()
 
     def committed(self, transaction: str) -> int | None:
         """The version that committed the transaction."""
@@ -155,14 +202,24 @@ class Table:
         files = [
             DataFile(
                 key=layout.part(self._name, row["path"]),
+                path=row["path"],
                 num_bytes=row["size_bytes"],
-                num_rows=row.get("num_records"),
+                num_rows=row["num_records"],
                 least={column: row.get(f"min.{column}") for column in self._ranged},
                 greatest={column: row.get(f"max.{column}") for column in self._ranged},
             )
             for row in sorted(found, key=lambda row: str(row["path"]))
         ]
         return files, FILE_ENTRY_BYTES * len(files)
+
+    def check(self, file: DataFile) -> None:
+        """StoreError: the bytes of a file are not those that its name promises."""
+        try:
+            data = self._objects.get(file.key)
+        except NotFoundError as failure:
+            raise StoreError(f"{file.key}: missing: the table {self._name} needs it") from failure
+        if _name(data) != file.path:
+            raise StoreError(f"{file.key}: damaged: its sha256 is not the one in its name")
 
     def rows(self, key: str, *, columns: Sequence[str]) -> pa.Table:
         """All rows of a file. StoreError names it where it is missing or damaged."""
@@ -228,7 +285,7 @@ class Table:
             ids = file.read(columns=[self._schema.names[0]])[0].combine_chunks()
         return ids, ids.nbytes
 
-    def _action(self, part: Part) -> AddAction:
+    def _action(self, part: Part, *, changes_data: bool = True) -> AddAction:
         key = layout.part(self._name, part.path)
         with self._parquet(key) as file:
             metadata = file.metadata
@@ -239,14 +296,14 @@ class Table:
                 f"{key}: has {num_bytes} bytes and {metadata.num_rows} rows, "
                 f"{part.num_bytes} bytes and {part.num_rows} rows were written"
             )
-        least, greatest = _ranges(metadata, self._ranged)
+        least, greatest = extents(metadata, self._ranged)
         statistics = {"numRecords": metadata.num_rows, "minValues": least, "maxValues": greatest, "nullCount": {}}
         return AddAction(
             path=part.path,
             size=num_bytes,
             partition_values={},
             modification_time=int(time.time() * 1000),
-            data_change=True,
+            data_change=changes_data,
             stats=json.dumps(statistics),
         )
 
@@ -261,7 +318,7 @@ class Table:
         except (DeltaError, OSError) as failure:
             if version is not None:
                 self._refuse_version(version, failure)
-            raise StoreError(f"table {self._name}: cannot be opened: {_first_line(failure)}") from failure
+            raise translated(failure, what=f"table {self._name}: cannot be opened") from failure
         if pa.schema(table.schema().to_arrow()) != self._schema:
             raise StoreError(
                 f"table {self._name}: has other columns than this flywheel writes: use the one that made it"
@@ -287,7 +344,7 @@ class Table:
         except (DeltaError, OSError) as failure:
             table = self._opened(None)  # Another process may have created it at the same time.
             if table is None:
-                raise StoreError(f"table {self._name}: cannot be created: {_first_line(failure)}") from failure
+                raise translated(failure, what=f"table {self._name}: cannot be created") from failure
             return table
         return self._delta(None)
 
@@ -299,20 +356,13 @@ def _file(source: pa.NativeFile, footer: _Footer) -> pq.ParquetFile:
     return pq.ParquetFile(source, metadata=footer.metadata, pre_buffer=True, page_checksum_verification=True)
 
 
-def _ranges(metadata: pq.FileMetaData, columns: Sequence[str]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Smallest and largest value of each column of a file; a column without statistics is left out."""
-    least: dict[str, Any] = {}
-    greatest: dict[str, Any] = {}
-    names = metadata.schema.names
-    for column in columns:
-        chunks = [metadata.row_group(index).column(names.index(column)) for index in range(metadata.num_row_groups)]
-        found = [chunk.statistics for chunk in chunks if chunk.statistics is not None and chunk.statistics.has_min_max]
-        if found and len(found) == len(chunks):
-            least[column] = min(statistics.min for statistics in found)
-            greatest[column] = max(statistics.max for statistics in found)
-    return least, greatest
+def _name(data: bytes) -> str:
+    return f"part-{sha256(data).hexdigest()}.parquet"
+
+
+def _removal(path: str, changes_data: bool) -> RemoveAction:
+    return RemoveAction(path, data_change=changes_data, deletion_timestamp=int(time.time() * 1000))
 
 
 def _first_line(failure: Exception) -> str:
-    """Delta Lake's messages end in a backtrace."""
     return str(failure).partition("\n")[0]

@@ -1,7 +1,6 @@
 """Collector: runs environments with one behaviour and writes what it made. Plain; Ray dresses it in cluster/."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from time import perf_counter
 
 from flywheel.core.environment import Environment, EnvironmentPool
@@ -9,7 +8,7 @@ from flywheel.core.episode import Episode, EpisodeRequest
 from flywheel.core.rollout import Policy, run_episodes
 from flywheel.learning.acting import LearnedPolicy
 from flywheel.learning.codec import load_actor
-from flywheel.ports import Behaviour, EpisodeSummary, EpisodeTable, Part, Policies
+from flywheel.ports import Behaviour, EpisodeSummary, Notice, Part, PartWriter, Policies
 
 EPISODES_PER_PART = 64
 
@@ -23,19 +22,25 @@ class Collector:
         environment: Callable[[str], Environment],
         demonstrator: Callable[[], Policy],
         policies: Policies,
-        episodes: EpisodeTable,
+        writer: PartWriter,
         num_environments: int,
     ) -> None:
         self._environments = EnvironmentPool(make=environment, capacity=num_environments)
         self._demonstrator = demonstrator
-        self._policies, self._episodes = policies, episodes
+        self._policies, self._writer = policies, writer
         self._num_environments = num_environments
 
-    def collect(self, requests: Sequence[EpisodeRequest], behaviour: Behaviour) -> Iterator[EpisodeSummary | Part]:
-        """Yields each episode's summary as it ends, and a part once the episodes since the last part are written.
+    def collect(
+        self, requests: Sequence[EpisodeRequest], behaviour: Behaviour
+    ) -> Iterator[EpisodeSummary | Part | Notice]:
+        """Yields each episode's summary as it ends, and a part once the store has it.
 
-        Requests start in the order given. What was yielded without a part after it is lost if the process dies.
+        Requests start in the order given. Parts come in the order of the summaries, each for the oldest that no part
+        covers, maybe much later; a summary without its part is lost if the process dies. No new episode ends while
+        what waits for the store finds no room; signs of life are all that comes then.
         """
+        writer = self._writer
+        writer.discard()
         policy = self._policy(behaviour)
         unwritten: list[Episode] = []
         began = perf_counter()
@@ -45,10 +50,16 @@ class Collector:
             unwritten.append(episode)
             yield summary(episode)
             if len(unwritten) == EPISODES_PER_PART:
-                yield replace(self._episodes.write(unwritten), work_s=perf_counter() - began)
+                writer.add(unwritten, work_s=perf_counter() - began)
+                while writer.is_full:
+                    yield from writer.wait()
                 unwritten, began = [], perf_counter()
+            yield from writer.poll()
         if unwritten:
-            yield replace(self._episodes.write(unwritten), work_s=perf_counter() - began)
+            writer.add(unwritten, work_s=perf_counter() - began)
+        yield from writer.poll()
+        while writer.num_waiting:
+            yield from writer.wait()
 
     def _policy(self, behaviour: Behaviour) -> Policy:
         if behaviour.policy_id is None:

@@ -124,6 +124,7 @@ class TrainingRun:
             num_steps=self._num_steps,
             only_successes=self._only_successes,
             memory_bytes=self._memory_bytes,
+            excluded=request.excluded,
             **drawing,
         )
 
@@ -138,7 +139,7 @@ class TrainingRun:
     def _transitions(self) -> Transitions:
         request = self._request
         return Transitions.of(
-            trainable(self._episodes.read(version=request.episodes_version)),
+            trainable(self._episodes.read(version=request.episodes_version), request.excluded),
             self._labels.read(version=request.labels_version),
             contract=self._contract,
             discount=self._discount,
@@ -210,6 +211,7 @@ class TrainingRun:
             "parent": request.parent,
             "seed": request.seed,
             "num_workers": self._place.num_workers,
+            "excluded": request.excluded.plain,
         }
 
     def _save(self, learner: Learner, metrics: dict[str, float], shares: Mapping[str, Any]) -> TrainingResult:
@@ -228,6 +230,7 @@ class TrainingRun:
             parent=request.parent,
             digest=sha256(files[codec.WEIGHTS]).hexdigest(),
             trained_on={"episodes": request.episodes_version, "labels": request.labels_version},
+            recalls=request.recalls,
         )
         self._policies.save(version, files)
         self._checkpoints.delete(request.policy_id)

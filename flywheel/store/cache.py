@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 Value = TypeVar("Value")
 
 
-class Kept(Generic[Value]):
+class Cache(Generic[Value]):
     """Values by name; those unused for longest go first. Another process gets an empty one."""
 
     def __init__(self, *, max_bytes: int) -> None:

@@ -1,0 +1,45 @@
+"""A whole store: all that lies at one URL, for those who look after it or ask where something came from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from flywheel.core.errors import ConfigError
+from flywheel.store import layout
+from flywheel.store.episodes import DeltaEpisodes
+from flywheel.store.labels import DeltaLabels
+from flywheel.store.objects import Objects, open_objects
+from flywheel.store.policies import ObjectPolicies
+from flywheel.store.records import JsonRecords
+from flywheel.store.tables import Table
+
+
+@dataclass(frozen=True, kw_only=True)
+class Store:
+    """The parts of a store."""
+
+    url: str
+    objects: Objects
+    records: JsonRecords
+    policies: ObjectPolicies
+    episodes: DeltaEpisodes
+    labels: DeltaLabels
+
+    @property
+    def tables(self) -> Mapping[str, Table]:
+        """Name -> table."""
+        return {layout.EPISODES: self.episodes.table, layout.LABELS: self.labels.table}
+
+
+def open_store(url: str) -> Store:
+    """ConfigError: no flywheel was ever run there."""
+    objects = open_objects(url)
+    if not any(any(objects.keys(prefix)) for prefix in (layout.IDENTITY, layout.RECORDS)):
+        raise ConfigError(f"{url}: no flywheel was ever run here")
+    return Store(
+        url=url,
+        objects=objects,
+        records=JsonRecords(objects=objects),
+        policies=ObjectPolicies(objects=objects),
+        episodes=DeltaEpisodes(objects=objects),
+        labels=DeltaLabels(objects=objects),
+    )

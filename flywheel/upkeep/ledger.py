@@ -1,0 +1,147 @@
+"""Ledger: what all records of a store say, and what is wrong with the records themselves."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from flywheel.core.errors import NotFoundError, StoreError
+from flywheel.core.exclusion import RECALLS
+from flywheel.core.iteration import PRODUCTS, Iteration, Stage
+from flywheel.loop import history, record_key
+from flywheel.store import layout
+from flywheel.store.sealed import unseal
+from flywheel.store.whole import Store
+from flywheel.upkeep.finding import Area, Finding, damage
+
+ITERATIONS = "iterations/"
+FINAL = "final/"
+GARBAGE = "garbage/"
+REPAIRS = "repairs/"
+VERSIONS = {"episodes_version": layout.EPISODES, "labels_version": layout.LABELS}
+"""Product of a stage -> the table whose version it is."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ledger:
+    """Readable records by their key, and findings about the others."""
+
+    records: Mapping[str, Mapping[str, Any]]
+    findings: tuple[Finding, ...]
+
+    @cached_property
+    def iterations(self) -> list[Iteration]:
+        """In order, up to the first that is unfinished or has a damaged record."""
+        return history(lambda key: dict(self.records[key]) if key in self.records else None)
+
+    @property
+    def gap(self) -> str:
+        """The key of the first record that is not there, or cannot be read."""
+        last = self.iterations[-1] if self.iterations else Iteration(number=0)
+        due = last if last.remaining() else last.following()
+        return record_key(due.number, due.remaining()[0])
+
+    @property
+    def stages(self) -> Iterator[tuple[str, Stage, Mapping[str, Any]]]:
+        """Key, stage and outcome of every readable record of a stage."""
+        for key, record in self.records.items():
+            stage = _stage(key)
+            if stage is not None:
+                yield key, stage, record
+
+    @property
+    def versions(self) -> dict[str, set[int]]:
+        """Table -> its versions that a record names."""
+        named: dict[str, set[int]] = {table: set() for table in VERSIONS.values()}
+        for key, record in self.records.items():
+            if key.startswith((ITERATIONS, FINAL)):
+                for product, table in VERSIONS.items():
+                    named[table] |= {record[product]} if isinstance(record.get(product), int) else set()
+                for table, version in dict(record.get("trained_on", {})).items():
+                    named.setdefault(table, set()).add(version)
+        return named
+
+    @property
+    def pairs(self) -> set[tuple[int, int]]:
+        """Versions of episodes and labels that a stage joined."""
+        return {
+            (record["episodes_version"], record["labels_version"])
+            for _, stage, record in self.stages
+            if stage is Stage.RELABEL
+        }
+
+    @property
+    def lost(self) -> dict[str, str]:
+        """Object that is gone on purpose -> why."""
+        gone: dict[str, str] = {}
+        for key, record in self.records.items():
+            if key.startswith(GARBAGE):
+                gone |= dict.fromkeys(record["deleted"], f"deleted by {key}")
+            elif key.startswith(REPAIRS):
+                gone |= {moved["key"]: f"quarantined by {key}: {moved['why']}" for moved in record["moved"]}
+        return gone
+
+
+def read_ledger(store: Store) -> Ledger:
+    """Reads every record, whatever the others are like."""
+    records: dict[str, Mapping[str, Any]] = {}
+    findings = list(_identity(store))
+    for name in store.objects.keys(layout.RECORDS):
+        key = name.removeprefix(layout.RECORDS).removesuffix(".json")
+        try:
+            records[key] = unseal(store.objects.get(name), name=name)
+        except StoreError as failure:
+            findings.append(damage(Area.RECORDS, name, failure))
+    records = {key: record for key, record in records.items() if not (_complain(key, record, findings))}
+    ledger = Ledger(records=records, findings=tuple(findings))
+    return Ledger(records=records, findings=(*findings, *_out_of_order(ledger)))
+
+
+def next_key(store: Store, prefix: str) -> str:
+    """The next number under the prefix."""
+    numbers = [int(key.removeprefix(prefix)) for key in store.records.keys(prefix)]
+    return f"{prefix}{max(numbers, default=0) + 1:04d}"
+
+
+def _identity(store: Store) -> Iterator[Finding]:
+    try:
+        unseal(store.objects.get(layout.IDENTITY), name=layout.IDENTITY)
+    except NotFoundError:
+        yield damage(Area.IDENTITY, layout.IDENTITY, "missing: it says which configuration the store belongs to")
+    except StoreError as failure:
+        yield damage(Area.IDENTITY, layout.IDENTITY, failure)
+
+
+def _stage(key: str) -> Stage | None:
+    """The stage whose outcome the record is."""
+    number, _, name = key.removeprefix(ITERATIONS).partition("/")
+    known = key.startswith(ITERATIONS) and number.isdigit() and name in list(Stage)
+    return Stage(name) if known else None
+
+
+def _complain(key: str, record: Mapping[str, Any], findings: list[Finding]) -> bool:
+    """Whether the record lacks what it must hold."""
+    stage = _stage(key)
+    needed: tuple[str, ...] = () if stage is None else PRODUCTS[stage]
+    for prefix, names in (
+        (FINAL, ("policy_id", "episodes_version")),
+        (GARBAGE, ("deleted",)),
+        (REPAIRS, ("moved",)),
+        (RECALLS, ("policies", "episodes", "reason", "undoes")),
+    ):
+        needed = names if key.startswith(prefix) else needed
+    missing = [name for name in needed if name not in record]
+    if missing:
+        findings.append(damage(Area.RECORDS, layout.record(key), f"damaged: it does not hold {', '.join(missing)}"))
+    return bool(missing)
+
+
+def _out_of_order(ledger: Ledger) -> Iterator[Finding]:
+    """Records of stages that nothing leads to, unless it is known what became of the record before them."""
+    unreadable = any(finding.key.startswith(f"{layout.RECORDS}{ITERATIONS}") for finding in ledger.findings)
+    reached = {record_key(iteration.number, stage) for iteration in ledger.iterations for stage in iteration.outcomes}
+    beyond = [key for key, _, _ in ledger.stages if key not in reached]
+    if unreadable or not beyond or layout.record(ledger.gap) in ledger.lost:
+        return
+    for key in beyond:
+        yield damage(Area.RECORDS, layout.record(key), f"{ledger.gap}, which comes before it, is missing")
