@@ -19,7 +19,7 @@ from flywheel.store.episodes import DeltaEpisodes
 from flywheel.store.objects import open_objects
 from flywheel.store.tables import Table
 
-NUM_EPISODES = 1024
+NUM_EPISODES = 512
 """More, and Minari takes minutes to write them in Arrow: it measures the whole folder after every episode."""
 PER_CALL = (16, 256)
 """Random episodes that are asked for at once."""

@@ -97,6 +97,7 @@ def _num_bytes(objects: Objects, store: str) -> int:
 
 def _open(store: str, version: int) -> Mapping[str, Any]:
     """Which files the version holds, and how much data that is."""
+    _warm_up()
     table, began = DeltaEpisodes(objects=open_objects(store)), perf_counter()
     meter = Meter()
     files = table.files(version=version)
@@ -111,6 +112,7 @@ def _open(store: str, version: int) -> Mapping[str, Any]:
 
 def _count(store: str, version: int) -> Mapping[str, Any]:
     """Success by task and policy version, from a table that nobody opened before."""
+    _warm_up()
     table, meter = DeltaEpisodes(objects=open_objects(store)), Meter()
     counts = table.counts(version=version)
     return {
@@ -123,7 +125,7 @@ def _count(store: str, version: int) -> Mapping[str, Any]:
 
 def _stream(made: Made, memory: int) -> Mapping[str, Any]:
     """Batches as training draws them, with what each of these costs: the census, the first window, going on."""
-    _warm_up()
+    _warm_up(stream=True)
     gc.collect()
     forget_peak()
     resting = memory_bytes()
@@ -166,13 +168,15 @@ def _sampler(made: Made, memory: int) -> StreamingSampler:
     )
 
 
-def _warm_up() -> None:
-    """On a few episodes: libraries and their threads take memory once, however much data there is."""
+def _warm_up(*, stream: bool = False) -> None:
+    """On a few episodes: libraries are loaded and take memory once, however much data there is."""
     with tempfile.TemporaryDirectory(prefix="flywheel-scale-") as store:
-        few = generate(store, synthetic.Shape(num_episodes=2048, episodes_per_file=COLLECTED))
-        sampler = _sampler(few, 32 * 2**20)
-        for number in range(0, 1000, 50):
-            sampler.batch(number)
+        few = generate(store, synthetic.Shape(num_episodes=2048 if stream else 64, episodes_per_file=COLLECTED))
+        DeltaEpisodes(objects=open_objects(store)).counts(version=few.episodes_version)
+        if stream:
+            sampler = _sampler(few, 32 * 2**20)
+            for number in range(0, 1000, 50):
+                sampler.batch(number)
 
 
 def _publish(result: dict[str, Any], before: dict[str, Any]) -> None:

@@ -4,14 +4,12 @@ import json
 import random
 import time
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable, Transaction
@@ -19,13 +17,13 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 from deltalake.transaction import AddAction, RemoveAction
 
 from flywheel.core.errors import NotFoundError, StoreError, StoreUnavailableError
-from flywheel.core.mixture import Indices
 from flywheel.ports import Part
 from flywheel.store import layout
 from flywheel.store.cache import Cache
 from flywheel.store.delta_errors import translated
 from flywheel.store.extents import extents
 from flywheel.store.objects import Objects
+from flywheel.store.parts import MAX_KEPT_BYTES, Parts
 
 ROW_GROUP_ROWS = 64
 """Rows that are read together: what a reader of single rows must hold at least."""
@@ -36,8 +34,6 @@ MAX_PAUSE_S = 0.05
 
 COMPRESSION = "snappy"
 """Measured noise hardly compresses: zstd saves a tenth of the bytes and reads three to four times slower."""
-MAX_KEPT_BYTES = 8 * 2**20
-"""Of footers, and as much of ids, that a table keeps of the files that it read."""
 FILE_ENTRY_BYTES = 500
 """About what a table's entry of one file takes in memory."""
 
@@ -76,23 +72,13 @@ class DataFile:
         return least is None or greatest is None or bool(least <= high and greatest >= low)
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Footer:
-    """What a file says of itself."""
-
-    metadata: pq.FileMetaData
-    starts: Indices
-    """Where its row groups start; the last entry is where it ends."""
-
-
-class Table:
+class Table(Parts):
     """Parquet files beside the log of a Delta table. Created by its first commit; before that it is empty."""
 
     def __init__(self, *, objects: Objects, name: str, schema: pa.Schema, ranged: Sequence[str]) -> None:
         """`ranged` columns are scalars whose range is kept for each file, so that readers can skip files."""
-        self._objects, self._name, self._schema, self._ranged = objects, name, schema, tuple(ranged)
-        self._footers: Cache[_Footer] = Cache(max_bytes=MAX_KEPT_BYTES)
-        self._ids: Cache[pa.Array] = Cache(max_bytes=MAX_KEPT_BYTES)
+        super().__init__(objects=objects, name=name, schema=schema)
+        self._ranged = tuple(ranged)
         self._files: Cache[list[DataFile]] = Cache(max_bytes=MAX_KEPT_BYTES)
 
     @property
@@ -221,70 +207,6 @@ class Table:
         if _name(data) != file.path:
             raise StoreError(f"{file.key}: damaged: its sha256 is not the one in its name")
 
-    def rows(self, key: str, *, columns: Sequence[str]) -> pa.Table:
-        """All rows of a file. StoreError names it where it is missing or damaged."""
-        with self._parquet(key) as file:
-            return file.read(columns=list(columns), use_threads=False)
-
-    def group(self, key: str, index: int, *, columns: Sequence[str]) -> pa.Table:
-        """The rows of one row group of a file."""
-        with self._parquet(key) as file:
-            # One thread: so few rows are read sooner than shared out.
-            return file.read_row_group(index, columns=list(columns), use_threads=False)
-
-    def ids(self, key: str) -> tuple[pa.Array, Indices]:
-        """The first column of a file, and its row groups' `starts`."""
-        with self._source(key) as (source, footer):
-            ids = self._ids.get((key, source.size()), partial(self._read_ids, source, footer))
-        return ids, footer.starts
-
-    def starts(self, key: str) -> Indices:
-        """Where the row groups of a file start; the last entry is where it ends."""
-        with self._source(key) as (_, footer):
-            return footer.starts
-
-    def between(self, key: str, low: str, high: str, *, columns: Sequence[str]) -> pa.Table:
-        """The rows of the row groups of a file whose first column may hold values from low to high."""
-        with self._parquet(key) as file:
-            ranges = (
-                file.metadata.row_group(index).column(0).statistics for index in range(file.metadata.num_row_groups)
-            )
-            chosen = [
-                index
-                for index, known in enumerate(ranges)
-                if known is None or not known.has_min_max or (known.min <= high and known.max >= low)
-            ]
-            return file.read_row_groups(chosen, columns=list(columns), use_threads=False)
-
-    @contextmanager
-    def _parquet(self, key: str) -> Iterator[pq.ParquetFile]:
-        with self._source(key) as (source, footer), _file(source, footer) as file:
-            yield file
-
-    @contextmanager
-    def _source(self, key: str) -> Iterator[tuple[pa.NativeFile, "_Footer"]]:
-        try:
-            with self._objects.open(key) as source:
-                # A file never changes under its name; one of another size was damaged since.
-                yield source, self._footers.get((key, source.size()), partial(self._footer, key, source))
-        except NotFoundError as failure:
-            raise StoreError(f"{key}: missing: the table {self._name} needs it") from failure
-        except (pa.ArrowException, OSError, UnicodeDecodeError) as failure:
-            raise StoreError(f"{key}: damaged: {_first_line(failure)}") from failure
-
-    def _footer(self, key: str, source: pa.NativeFile) -> tuple["_Footer", int]:
-        metadata = pq.read_metadata(source)
-        if not metadata.schema.to_arrow_schema().equals(self._schema):
-            raise StoreError(f"{key}: damaged: its columns are not those of the table {self._name}")
-        sizes = [metadata.row_group(index).num_rows for index in range(metadata.num_row_groups)]
-        starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-        return _Footer(metadata=metadata, starts=starts), metadata.serialized_size
-
-    def _read_ids(self, source: pa.NativeFile, footer: "_Footer") -> tuple[pa.Array, int]:
-        with _file(source, footer) as file:
-            ids = file.read(columns=[self._schema.names[0]])[0].combine_chunks()
-        return ids, ids.nbytes
-
     def _action(self, part: Part, *, changes_data: bool = True) -> AddAction:
         key = layout.part(self._name, part.path)
         with self._parquet(key) as file:
@@ -352,17 +274,9 @@ class Table:
         return DeltaTable(self._objects.url(self._name), version=version, storage_options=dict(self._objects.options))
 
 
-def _file(source: pa.NativeFile, footer: _Footer) -> pq.ParquetFile:
-    return pq.ParquetFile(source, metadata=footer.metadata, pre_buffer=True, page_checksum_verification=True)
-
-
 def _name(data: bytes) -> str:
     return f"part-{sha256(data).hexdigest()}.parquet"
 
 
 def _removal(path: str, changes_data: bool) -> RemoveAction:
     return RemoveAction(path, data_change=changes_data, deletion_timestamp=int(time.time() * 1000))
-
-
-def _first_line(failure: Exception) -> str:
-    return str(failure).partition("\n")[0]
