@@ -1,6 +1,6 @@
 """Records of made-up runs, as the stages write them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fakes import MemoryRecords
@@ -54,8 +54,10 @@ def write_iteration(
     until: str = "deploy",
     tasks: Sequence[str] = TASKS,
     time_s: float = 2.0,
+    trained: Mapping[str, Any] | None = None,
 ) -> None:
-    """Of 50 evaluation episodes per task; each stage takes 10 s. `until` is the last stage with a record."""
+    """Of 50 evaluation episodes per task; each stage takes 10 s. `until` is the last stage with a record;
+    `trained` is added to the train record."""
     policy = f"policy-{number:04d}"
     key = f"iterations/{number:04d}"
     first = "collect" if number else "ingest"
@@ -77,6 +79,7 @@ def write_iteration(
             "trained_on": {"episodes": 2 * number + 1, "labels": number + 1},
             "num_updates": 1000,
             "metrics": {"entropy": 1.5 - 0.2 * number, "q": 0.4 + 0.1 * number, "critic_loss": 2.0 / (number + 1)},
+            **(trained or {}),
         },
         "evaluate": {
             "policy_id": policy,
