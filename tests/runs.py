@@ -62,21 +62,31 @@ def write_iteration(
     key = f"iterations/{number:04d}"
     first = "collect" if number else "ingest"
     before = f"policy-{number - 1:04d}" if number else None
+    digests = {"episodes": "e" * 64, "labels": "d" * 64}
     outcomes: dict[str, dict[str, Any]] = {
         first: {
             "episodes_version": 2 * number + 1,
+            "data_digests": {"episodes": "e" * 64},
             "behaviour_policy": before or "demonstrator",
             "tasks": results(live or successes, 50, time_s + 1, tasks)
             if number
             else results([30, 10, 5][: len(tasks)], 100, time_s + 1, tasks),
             "work_s": 9.0,
         },
-        "relabel": {"episodes_version": 2 * number + 1, "labels_version": number + 1, "num_labels": 100},
+        "relabel": {
+            "episodes_version": 2 * number + 1,
+            "labels_version": number + 1,
+            "data_digests": digests,
+            "num_labels": 100,
+        },
         "train": {
             "policy_id": policy,
             "digest": f"{number:064x}",
+            "contract": "c" * 64,
+            "file_digests": {"weights.safetensors": f"{number:064x}"},
             "parent": before,
             "trained_on": {"episodes": 2 * number + 1, "labels": number + 1},
+            "data_digests": digests,
             "num_updates": 1000,
             "metrics": {"entropy": 1.5 - 0.2 * number, "q": 0.4 + 0.1 * number, "critic_loss": 2.0 / (number + 1)},
             **(trained or {}),
@@ -84,6 +94,7 @@ def write_iteration(
         "evaluate": {
             "policy_id": policy,
             "episodes_version": 2 * number + 2,
+            "data_digests": {"episodes": "f" * 64},
             "tasks": results(successes, 50, time_s, tasks),
             "live": before,
             "live_tasks": results(live, 50, time_s, tasks) if live is not None else None,
