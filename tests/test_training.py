@@ -234,7 +234,7 @@ def test_a_checkpoint_made_from_other_data_is_not_gone_on_from():
     "changes",
     [
         {"seed": 12},
-        {"mixture": {"demonstration": 1.0}},
+        {"mixture": Mixture(sources={"demonstration": 1.0})},
         {"excluded": Exclusion(episodes=frozenset({"e3"}))},
         {"bc_weight": 0.5},
         {"network": {**SIZES, "width": 4}},
