@@ -62,7 +62,7 @@ def whole(settings: dict[str, Any], store: Path, *, iterations: int) -> None:
     assert (found.missing, found.twice, found.errors) == ([], [], [])
 
 
-@pytest.mark.timeout(540)
+@pytest.mark.timeout(900)
 def test_a_run_that_is_killed_everywhere_ends_like_one_that_is_not(tmp_path: Path):
     settings = small_settings()
     write_config(tmp_path, settings)
@@ -90,7 +90,7 @@ def test_a_run_that_is_killed_everywhere_ends_like_one_that_is_not(tmp_path: Pat
     whole(settings, store, iterations=1)
 
 
-@pytest.mark.timeout(540)
+@pytest.mark.timeout(900)
 def test_one_command_outlives_every_process_that_it_can_replace(tmp_path: Path):
     settings = small_settings()
     write_config(tmp_path, settings)
