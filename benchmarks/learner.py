@@ -16,7 +16,7 @@ from flywheel.cluster.session import RaySession
 from flywheel.cluster.training import RayTrainer
 from flywheel.config import Config
 from flywheel.learning import codec
-from flywheel.ports import TrainingRequest
+from flywheel.ports import TrainingRequest, unheard
 from flywheel.workers.training import Place
 
 
@@ -90,6 +90,7 @@ def _train_plainly(request: TrainingRequest, material: Material) -> dict[str, An
     ours, theirs = spawn.Pipe()
     process = spawn.Process(target=_updates, args=(theirs, request, material.config, material.store), daemon=True)
     process.start()
+    theirs.close()  # Else a process that fails is waited for for ever.
     result: dict[str, Any] = ours.recv()
     process.join()
     return result
@@ -100,7 +101,7 @@ def _updates(connection: Connection, request: TrainingRequest, config: Config, s
     run = wiring.Workshop(config=config, store=store).training_run(request, Place())
     # The run's own parts; what is measured is the loop around them.
     sampler = run._sampler()
-    learner = run._learner(sampler)
+    learner = run._learner(sampler, unheard)
     began = perf_counter()
     while learner.num_updates < request.num_updates:
         learner.update(sampler.batch(learner.num_updates))
