@@ -17,6 +17,7 @@ from flywheel.core.rollout import run_episodes
 from flywheel.environments import suites
 from flywheel.learning.acting import Actor, LearnedPolicy
 from flywheel.learning.codec import load_actor
+from flywheel.ports import unheard
 from flywheel.workers.training import Place
 
 NUM_RESETS = 20
@@ -85,7 +86,7 @@ def _update_s(material: Material) -> float:
     request = material.training("floor", num_updates=NUM_UPDATES)
     run = wiring.Workshop(config=material.config, store=material.store).training_run(request, Place())
     sampler = run._sampler()
-    learner = run._learner(sampler)
+    learner = run._learner(sampler, unheard)
 
     def update(number: int) -> None:
         learner.update(sampler.batch(number))
