@@ -16,6 +16,8 @@ from flywheel.store.objects import Objects
 
 MAX_KEPT_BYTES = 8 * 2**20
 """Of footers, and as much of ids, that a table keeps of the files that it read."""
+FOOTER_FACTOR = 10
+"""What a footer takes in memory, against its size in the file; measured."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +95,7 @@ class Parts:
             raise StoreError(f"{key}: damaged: its columns are not those of the table {self._name}")
         sizes = [metadata.row_group(index).num_rows for index in range(metadata.num_row_groups)]
         starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-        return _Footer(metadata=metadata, starts=starts), metadata.serialized_size
+        return _Footer(metadata=metadata, starts=starts), FOOTER_FACTOR * metadata.serialized_size
 
     def _read_ids(self, source: pa.NativeFile, footer: "_Footer") -> tuple[pa.Array, int]:
         with _file(source, footer) as file:
