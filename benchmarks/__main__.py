@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import collectors, curves, floors, learner, material, orchestration
+from benchmarks import collectors, curves, floors, formats, learner, material, orchestration, scale
 
 SHORT: dict[str, Callable[[material.Material], None]] = {
     "collectors": collectors.measure,
@@ -23,6 +23,10 @@ def main() -> None:
         curves.measure(
             chosen.stores, seeds=chosen.seeds, algorithms=chosen.algorithms, config=chosen.config, root=chosen.root
         )
+    elif chosen.what == "scale":
+        scale.measure(num_episodes=chosen.episodes, memory_mib=tuple(chosen.memory_mib))
+    elif chosen.what == "formats":
+        formats.measure(num_episodes=chosen.episodes, rounds=chosen.rounds)
     else:
         with tempfile.TemporaryDirectory(prefix="flywheel-bench-") as store:
             prepared = material.prepare(store)
@@ -46,6 +50,12 @@ def _arguments() -> argparse.Namespace:
     curve.add_argument("--algorithms", nargs="+", default=curves.ALGORITHMS)
     curve.add_argument("--config", type=Path, default=material.DEMO)
     curve.add_argument("--root", type=Path, default=Path("runs/curves"))
+    many = kinds.add_parser("scale", help="of many made-up episodes: opening, counting, streaming")
+    many.add_argument("--episodes", type=int, default=scale.NUM_EPISODES)
+    many.add_argument("--memory-mib", type=int, nargs="+", default=scale.MEMORY_MIB)
+    against = kinds.add_parser("formats", help="of the store against Minari and plain pyarrow")
+    against.add_argument("--episodes", type=int, default=formats.NUM_EPISODES)
+    against.add_argument("--rounds", type=int, default=formats.ROUNDS)
     return parser.parse_args()
 
 

@@ -84,12 +84,11 @@ def _update_s(material: Material) -> float:
     """The batch drawn anew each time, as in training."""
     request = material.training("floor", num_updates=NUM_UPDATES)
     run = wiring.Workshop(config=material.config, store=material.store).training_run(request, Place())
-    transitions = run._transitions()
-    learner = run._learner(transitions)
-    rng = np.random.default_rng(0)
+    sampler = run._sampler()
+    learner = run._learner(sampler)
 
-    def update(_: int) -> None:
-        learner.update(transitions.sample(rng, batch_size=material.config.train.batch_size, mixture=request.mixture))
+    def update(number: int) -> None:
+        learner.update(sampler.batch(number))
 
     _mean_s(update, WARM_UP)
     return _mean_s(update, NUM_UPDATES)

@@ -7,7 +7,6 @@ from statistics import median
 from time import perf_counter
 from typing import Any
 
-import numpy as np
 import torch
 
 from benchmarks.material import Material
@@ -100,12 +99,11 @@ def _updates(connection: Connection, request: TrainingRequest, config: Config, s
     torch.set_num_threads(1)
     run = wiring.Workshop(config=config, store=store).training_run(request, Place())
     # The run's own parts; what is measured is the loop around them.
-    transitions = run._transitions()
-    learner = run._learner(transitions)
+    sampler = run._sampler()
+    learner = run._learner(sampler)
     began = perf_counter()
     while learner.num_updates < request.num_updates:
-        rng = np.random.default_rng((request.seed, learner.num_updates, 0))
-        learner.update(transitions.sample(rng, batch_size=config.train.batch_size, mixture=request.mixture))
+        learner.update(sampler.batch(learner.num_updates))
     work_s = perf_counter() - began
     state = learner.state()
     weights = {name.removeprefix("target."): some for name, some in state.items() if name.startswith("target.")}

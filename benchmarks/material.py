@@ -38,7 +38,7 @@ class Material:
             parent=None,
             episodes_version=self.episodes_version,
             labels_version=self.labels_version,
-            mixture=plan.mixture,
+            mixture=plan.mixture[0],
             num_updates=num_updates,
             bc_weight=plan.bc_weight[0],
             temperature=plan.temperature[0],

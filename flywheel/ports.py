@@ -4,8 +4,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from flywheel.core.episode import Episode, EpisodeRequest, Floats, Outcome, Source
 from flywheel.core.exclusion import Exclusion
+from flywheel.core.mixture import Mixture
 from flywheel.core.plan import Plan
 from flywheel.core.policy import PolicyVersion
 from flywheel.core.task import Label
@@ -74,6 +78,10 @@ class EpisodeTable(Protocol):
         """Ordered by episode id; of one iteration or of all, of one source or of all. Reads no arrays."""
         ...
 
+    def counts(self, *, version: int | None = None) -> Mapping[tuple[str, str, Source], Mapping[Outcome, int]]:
+        """(Task, behaviour policy, source) -> outcome -> episodes, in order. Reads no arrays and makes no summaries."""
+        ...
+
     def read(self, *, version: int | None = None, episode_ids: Iterable[str] | None = None) -> Iterator[Episode]:
         """Whole episodes, ordered by episode id. NotFoundError: an id that the version does not hold."""
         ...
@@ -126,6 +134,64 @@ class LabelTable(Protocol):
 
     def labelled(self, episode_ids: Iterable[str], *, version: int | None = None) -> set[str]:
         """Those of the episodes that have a label. Reads no rewards."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataSize:
+    """Of two pinned versions, from the tables' logs alone."""
+
+    num_episodes: int
+    num_labels: int
+    max_decisions: int
+    """No episode has more."""
+
+
+@dataclass(frozen=True, kw_only=True, order=True)
+class Block:
+    """Episodes of one file that are read together."""
+
+    key: str
+    index: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outline:
+    """The labels of one file's episodes without their arrays: an entry per episode and task, all [N]."""
+
+    key: str
+    blocks: NDArray[np.int64]
+    """Index of the block that the episode is in."""
+    rows: NDArray[np.int64]
+    """Its place in the file."""
+    episode_ids: Sequence[str]
+    behaviour_policies: Sequence[str]
+    sources: Sequence[str]
+    episode_tasks: Sequence[str]
+    """What the episode was made for."""
+    tasks: Sequence[str]
+    """Under which it was labelled."""
+    iterations: NDArray[np.int64]
+    num_decisions: NDArray[np.int64]
+    crashed: NDArray[np.bool_]
+    successes: Sequence[bool | None]
+    lengths: NDArray[np.int64]
+    """T' of each label."""
+
+
+class Catalogue(Protocol):
+    """Labelled episodes block by block: what training reads that does not fit in memory."""
+
+    def size(self, *, episodes_version: int, labels_version: int) -> DataSize:
+        """Without reading any data."""
+        ...
+
+    def outlines(self, *, episodes_version: int, labels_version: int) -> Iterator[Outline]:
+        """Of every file, in the order of their keys; the newest labeler version of each episode and task."""
+        ...
+
+    def read(self, block: Block, *, labels_version: int) -> tuple[list[Episode], Mapping[str, Sequence[Label]]]:
+        """A block's episodes, without their facts, and the labels of each."""
         ...
 
 
@@ -226,7 +292,7 @@ class TrainingRequest:
     parent: str | None
     episodes_version: int
     labels_version: int
-    mixture: Mapping[str, float]
+    mixture: Mixture
     num_updates: int
     bc_weight: float
     temperature: float
@@ -244,6 +310,8 @@ class TrainingResult:
 
     version: PolicyVersion
     metrics: Mapping[str, float]
+    shares: Mapping[str, Any] = field(default_factory=dict)
+    """What the batches held on average: by source, task, outcome and age in iterations."""
 
 
 class Trainer(Protocol):

@@ -12,11 +12,12 @@ from flywheel.cluster.collecting import RayCollectors
 from flywheel.cluster.relabeling import RayRelabeler
 from flywheel.cluster.serving import ServeEndpoint
 from flywheel.cluster.training import RayTrainer
-from flywheel.config import Algorithm, Config, ResourcesConfig, parse
+from flywheel.config import Algorithm, Config, MixtureConfig, ResourcesConfig, parse
 from flywheel.core.code_version import CODE_VERSION
 from flywheel.core.contract import Contract, contract_digest, unite
 from flywheel.core.errors import ConfigError
 from flywheel.core.gate import PromotionGate
+from flywheel.core.mixture import Mixture
 from flywheel.core.plan import Plan
 from flywheel.environments import suites
 from flywheel.local import LocalCollectors, LocalEndpoint, LocalRelabeler, LocalTrainer, StoredPolicies
@@ -24,6 +25,7 @@ from flywheel.ports import Observer, Part, Policies, Ports, TrainingRequest
 from flywheel.report import write as report
 from flywheel.report.results import build_report
 from flywheel.report.schema import Report
+from flywheel.store.catalogue import DeltaCatalogue
 from flywheel.store.checkpoints import ObjectCheckpoints
 from flywheel.store.episodes import DeltaEpisodes
 from flywheel.store.identity import claim, configuration
@@ -77,7 +79,7 @@ class Workshop:
             random_actions=config.collect.random_actions,
             evaluate_episodes_per_task=config.evaluate.episodes_per_task,
             final_episodes_per_task=config.evaluate.final_episodes_per_task,
-            mixture={str(name): weight for name, weight in train.mixture.items()},
+            mixture=tuple(_mixture(section) for section in train.mixture),
             num_updates=train.num_updates,
             bc_weight=weights.get(train.algorithm, train.bc_weight),
             temperature=train.temperature,
@@ -139,6 +141,8 @@ class Workshop:
             labels=self.labels,
             policies=self.policies,
             checkpoints=self.checkpoints,
+            catalogue=DeltaCatalogue(episodes=self.episodes, labels=self.labels),
+            memory_bytes=train.memory_bytes,
             place=place,
             wrap=wrap,
         )
@@ -146,6 +150,15 @@ class Workshop:
     def _network(self) -> dict[str, Any]:
         sizes = self.config.network.model_dump(mode="json", exclude={"history"})
         return {**sizes, "return_range": tuple(sizes["return_range"])}
+
+
+def _mixture(section: MixtureConfig) -> Mixture:
+    return Mixture(
+        sources={str(name): weight for name, weight in section.sources.items()},
+        tasks=section.tasks,
+        outcomes={str(name): weight for name, weight in section.outcomes.items()},
+        half_life_iterations=section.half_life_iterations,
+    )
 
 
 def check(config: Config, store: str) -> None:

@@ -14,6 +14,7 @@ from torch import nn
 
 from flywheel.core.contract import Body, Modality, unite
 from flywheel.core.episode import Source
+from flywheel.core.mixture import Mixture
 from flywheel.ports import TrainingRequest
 from flywheel.store.checkpoints import ObjectCheckpoints
 from flywheel.store.episodes import DeltaEpisodes
@@ -50,7 +51,7 @@ class Drill:
             parent=None,
             episodes_version=episodes.commit([episodes.write(made)], transaction="episodes"),
             labels_version=labels.commit([labels.write(own)], transaction="labels"),
-            mixture={"demonstration": 1.0},
+            mixture=Mixture(sources={"demonstration": 1.0}),
             num_updates=12,
             bc_weight=0.3,
             temperature=0.1,

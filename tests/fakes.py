@@ -91,6 +91,13 @@ class MemoryEpisodes(_MemoryTable[Episode]):
             if iteration in (None, episode.iteration) and source in (None, episode.source)
         ]
 
+    def counts(self, *, version: int | None = None) -> Mapping[tuple[str, str, Source], Mapping[Outcome, int]]:
+        counts: dict[tuple[str, str, Source], dict[Outcome, int]] = {}
+        for made in sorted(self._ordered(version), key=lambda made: (made.task, made.behaviour_policy, made.source)):
+            outcomes = counts.setdefault((made.task, made.behaviour_policy, made.source), {})
+            outcomes[made.outcome] = outcomes.get(made.outcome, 0) + 1
+        return counts
+
     def read(self, *, version: int | None = None, episode_ids: Iterable[str] | None = None) -> Iterator[Episode]:
         found = {episode.episode_id: episode for episode in self._ordered(version)}
         wanted = sorted(set(found if episode_ids is None else episode_ids))
@@ -317,7 +324,7 @@ class InstantTrainer:
         if self._policies.version(request.policy_id) is None:
             self._policies.save(version, {"weights": weights})
         observer.progress(request.num_updates, request.num_updates, loss=0.5)
-        return TrainingResult(version=version, metrics={"loss": 0.5})
+        return TrainingResult(version=version, metrics={"loss": 0.5}, shares={"source": {"demonstration": 1.0}})
 
 
 class MemoryReference:

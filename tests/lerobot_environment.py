@@ -36,7 +36,8 @@ def make() -> None:
         return
     venv.create(FOLDER, with_pip=False, clear=True)
     (folder,) = FOLDER.glob("lib/python*/site-packages")
-    (folder / "flywheel_environment.pth").write_text(sysconfig.get_paths()["purelib"], encoding="utf-8")
+    ours = f"import site; site.addsitedir({sysconfig.get_paths()['purelib']!r})"
+    (folder / "flywheel_environment.pth").write_text(ours, encoding="utf-8")
     pip = [sys.executable, "-m", "pip", "--python", str(PYTHON), "--disable-pip-version-check"]
     subprocess.run([*pip, "install", "-qq", "--no-deps", *PACKAGES], check=True)
 

@@ -1,6 +1,6 @@
 """Records of made-up runs, as the stages write them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fakes import MemoryRecords
@@ -54,33 +54,47 @@ def write_iteration(
     until: str = "deploy",
     tasks: Sequence[str] = TASKS,
     time_s: float = 2.0,
+    trained: Mapping[str, Any] | None = None,
 ) -> None:
-    """Of 50 evaluation episodes per task; each stage takes 10 s. `until` is the last stage with a record."""
+    """Of 50 evaluation episodes per task; each stage takes 10 s. `until` is the last stage with a record;
+    `trained` is added to the train record."""
     policy = f"policy-{number:04d}"
     key = f"iterations/{number:04d}"
     first = "collect" if number else "ingest"
     before = f"policy-{number - 1:04d}" if number else None
+    digests = {"episodes": "e" * 64, "labels": "d" * 64}
     outcomes: dict[str, dict[str, Any]] = {
         first: {
             "episodes_version": 2 * number + 1,
+            "data_digests": {"episodes": "e" * 64},
             "behaviour_policy": before or "demonstrator",
             "tasks": results(live or successes, 50, time_s + 1, tasks)
             if number
             else results([30, 10, 5][: len(tasks)], 100, time_s + 1, tasks),
             "work_s": 9.0,
         },
-        "relabel": {"episodes_version": 2 * number + 1, "labels_version": number + 1, "num_labels": 100},
+        "relabel": {
+            "episodes_version": 2 * number + 1,
+            "labels_version": number + 1,
+            "data_digests": digests,
+            "num_labels": 100,
+        },
         "train": {
             "policy_id": policy,
             "digest": f"{number:064x}",
+            "contract": "c" * 64,
+            "file_digests": {"weights.safetensors": f"{number:064x}"},
             "parent": before,
             "trained_on": {"episodes": 2 * number + 1, "labels": number + 1},
+            "data_digests": digests,
             "num_updates": 1000,
             "metrics": {"entropy": 1.5 - 0.2 * number, "q": 0.4 + 0.1 * number, "critic_loss": 2.0 / (number + 1)},
+            **(trained or {}),
         },
         "evaluate": {
             "policy_id": policy,
             "episodes_version": 2 * number + 2,
+            "data_digests": {"episodes": "f" * 64},
             "tasks": results(successes, 50, time_s, tasks),
             "live": before,
             "live_tasks": results(live, 50, time_s, tasks) if live is not None else None,

@@ -87,7 +87,7 @@ SUITE = small_settings()["suites"][0]
         ({"until": 1.5}, ["until", "less than or equal to 1", "given: 1.5"]),
         ({"train": {"discount": 1.0}}, ["train.discount", "less than 1", "given: 1.0"]),
         ({"train": {"algorithm": "ppo"}}, ["train.algorithm", "'alpha_pac'", "'filtered_bc'", "given: 'ppo'"]),
-        ({"train": {"mixture": {"replay": 1.0}}}, ["train.mixture.replay", "'demonstration'"]),
+        ({"train": {"mixture": {"sources": {"replay": 1.0}}}}, ["train.mixture.0.sources.replay", "'demonstration'"]),
         ({"suites": []}, ["suites", "at least 1 item"]),
         ({"suites": [{**SUITE, "suite": "atari"}]}, ["suites.0", "'metaworld'", "atari"]),
         ({"suites": [{**SUITE, "max_decisions": 0}]}, ["suites.0.gym.max_decisions", "given: 0"]),

@@ -88,7 +88,11 @@ def stillborn(folder: Path, *, num_deaths: int) -> RayCollectors:
     decide_fates(folder, {})
     return RayCollectors(
         collector=Stillborn(
-            episodes=episodes, policies=policies, folder=folder, num_environments=2, num_deaths=num_deaths
+            writer=DirectWriter(episodes),
+            policies=policies,
+            folder=folder,
+            num_environments=2,
+            num_deaths=num_deaths,
         ),
         episodes=episodes,
         num_collectors=1,

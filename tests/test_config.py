@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from flywheel.config import Algorithm, MetaworldSuite, load, parse
+from flywheel.config import Algorithm, MetaworldSuite, MixtureConfig, load, parse
 from flywheel.core.errors import ConfigError
 
 EXAMPLES = sorted((Path(__file__).parent.parent / "deploy" / "examples").glob("*.yaml"))
@@ -48,6 +48,13 @@ def test_every_setting_survives_being_written_and_read():
     assert parse(config.model_dump(mode="json"), origin="again") == config
 
 
+def test_a_mixture_is_a_section_or_one_for_each_iteration():
+    one = {"sources": {"demonstration": 1.0}, "half_life_iterations": 2.0}
+    single, listed = (parse(minimal(train={"mixture": some}), origin="some.yaml") for some in (one, [one]))
+    assert single == listed
+    assert single.train.mixture == (MixtureConfig(sources={"demonstration": 1.0}, half_life_iterations=2.0),)
+
+
 def test_scientific_notation_as_people_write_it_is_a_number(tmp_path):
     path = tmp_path / "small.yaml"
     path.write_text(SMALLEST + "train:\n  learning_rate: [1e-3]\n")
@@ -79,9 +86,16 @@ def test_a_long_value_is_shortened():
         ({"train": {"temperature": [float("inf")]}}, "train.temperature.0: Input should be a finite number"),
         ({"train": {"bc_weight": []}}, "train.bc_weight: Tuple should have at least 1 item"),
         ({"train": {"num_updates": [0]}}, "train.num_updates.0: Input should be greater than or equal to 1"),
-        ({"train": {"mixture": {"demonstration": 0.0}}}, "mixture: all weights are 0"),
-        ({"train": {"mixture": {"demos": 1.0}}}, "train.mixture.demos"),
-        ({"train": {"mixture": {"demonstration": -1.0}}}, "train.mixture.demonstration: Input should be greater"),
+        ({"train": {"mixture": {"sources": {"demonstration": 0.0}}}}, "sources: all weights are 0"),
+        ({"train": {"mixture": {"sources": {"demos": 1.0}}}}, "train.mixture.0.sources.demos"),
+        (
+            {"train": {"mixture": [{"sources": {"upload": -1.0}}]}},
+            "train.mixture.0.sources.upload: Input should be greater",
+        ),
+        ({"train": {"mixture": []}}, "train.mixture: Tuple should have at least 1 item"),
+        ({"train": {"mixture": {"outcomes": {"error": 1.0}}}}, "train.mixture.0.outcomes.error"),
+        ({"train": {"mixture": {"half_life_iterations": 0.0}}}, "half_life_iterations: Input should be greater than 0"),
+        ({"train": {"mixture": {"tasks": {"gym/B-v0": 2.0}}}}, "train.mixture: gym/B-v0 is no task of the suites"),
         ({"network": {"width": 65}}, "width: 65 is not a multiple of num_heads 2"),
         ({"network": {"return_range": [1.0, 1.0]}}, "return_range: [1.0, 1.0] is not a range"),
         ({"network": {"return_range": [0.0, float("nan")]}}, "Input should be a finite number"),

@@ -13,7 +13,7 @@ from flywheel.stages.train import train
 
 def evaluated(world, *, decision, live="policy-0000"):
     """Iteration 1 up to a verdict; the versions are trained and their episodes made."""
-    labelled = {Stage.RELABEL: {"episodes_version": 0, "labels_version": 0}}
+    labelled = {Stage.RELABEL: {"episodes_version": 0, "labels_version": 0, "data_digests": {}}}
     train(Iteration(number=0, outcomes=labelled), world.ports())
     outcomes = {**labelled, Stage.TRAIN: train(Iteration(number=1, outcomes=labelled), world.ports())}
     verdict = evaluate(Iteration(number=1, live=live, outcomes=outcomes), world.ports())

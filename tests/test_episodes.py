@@ -175,6 +175,34 @@ def test_summaries_say_what_the_episodes_are(table):
     assert table.summaries(iteration=5) == []
 
 
+def test_outcomes_are_counted_by_task_policy_and_source(table):
+    reached = np.ones(5, np.bool_)
+    commit(
+        table,
+        [random_episode(0, successes=reached), random_episode(1, successes=~reached), crashed_episode(2)],
+        [random_episode(3, successes=reached), random_episode(4, successes=reached, source=Source.EVALUATION)],
+        [random_episode(5, successes=reached, task="suite/push", behaviour_policy="p0001")],
+    )
+    assert table.counts() == {
+        ("suite/push", "p0001", Source.COLLECTION): {Outcome.SUCCESS: 1},
+        ("suite/reach", "p0000", Source.COLLECTION): {Outcome.SUCCESS: 2, Outcome.FAILURE: 1, Outcome.ERROR: 1},
+        ("suite/reach", "p0000", Source.EVALUATION): {Outcome.SUCCESS: 1},
+    }
+
+
+def test_nothing_is_counted_in_a_new_table(table):
+    assert table.counts() == {}
+
+
+def test_a_file_that_was_read_before_and_is_damaged_since_is_named(delta, tmp_path):
+    part = delta.write(make(3))
+    delta.commit([part], transaction="t")
+    assert len(list(delta.read())) == 3
+    os.truncate(part_file(tmp_path, part), int(part.num_bytes * 0.99))
+    with pytest.raises(StoreError, match=f"episodes/{part.path}: damaged"):
+        list(delta.read())
+
+
 def test_episodes_come_in_the_order_of_their_ids_however_they_were_written(table):
     made = make(200, num_decisions=1)
     shuffled = [made[index] for index in np.random.default_rng(0).permutation(200)]
@@ -437,8 +465,18 @@ def test_the_log_says_how_many_rows_a_file_has_and_where_its_ids_lie(delta, tmp_
     added = [json.loads(line)["add"] for line in log.splitlines() if "add" in json.loads(line)]
     assert json.loads(added[0]["stats"]) == {
         "numRecords": 70,
-        "minValues": {"episode_id": random_episode(0).episode_id, "iteration": 1, "source": "collection"},
-        "maxValues": {"episode_id": random_episode(69).episode_id, "iteration": 1, "source": "collection"},
+        "minValues": {
+            "episode_id": random_episode(0).episode_id,
+            "iteration": 1,
+            "source": "collection",
+            "num_decisions": 1,
+        },
+        "maxValues": {
+            "episode_id": random_episode(69).episode_id,
+            "iteration": 1,
+            "source": "collection",
+            "num_decisions": 1,
+        },
         "nullCount": {},
     }
 

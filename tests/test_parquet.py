@@ -70,7 +70,7 @@ def test_successes_count_only_where_the_episode_is_scored(tmp_path):
         ({"actions": [["left"] * 4]}, "column actions"),
         ({"action_size": [3]}, "row 0: actions: 4 numbers are no rows of action_size 3"),
         ({"action_size": [0]}, "row 0: actions: 4 numbers are no rows of action_size 0"),
-        ({"observations": [[{"name": "x", "shape": [4, 1], "values": [1.0]}]]}, "rows 0 to 0: values do not fit"),
+        ({"observations": [[{"name": "x", "shape": [4, 1], "values": [1.0]}]]}, "row 0: values do not fit"),
     ],
 )
 def test_what_is_wrong_with_a_file_is_named(tmp_path, changes, told):

@@ -3,6 +3,7 @@ import pytest
 
 from flywheel.core.episode import Source
 from flywheel.core.gate import PromotionGate
+from flywheel.core.mixture import Mixture
 from flywheel.core.plan import InitialWeights, Plan, at, initial_state_seed
 
 
@@ -15,7 +16,7 @@ def make_plan(**changes):
         "random_actions": 0.0,
         "evaluate_episodes_per_task": 2,
         "final_episodes_per_task": 2,
-        "mixture": {"demonstration": 1.0},
+        "mixture": (Mixture(sources={"demonstration": 1.0}),),
         "num_updates": (10,),
         "bc_weight": (1.0,),
         "temperature": (0.02,),

@@ -112,7 +112,10 @@ def test_a_store_without_records_is_refused_by_name():
 
 def test_a_record_that_lacks_what_a_report_needs_is_refused_by_name():
     records = MemoryRecords()
-    records.write("iterations/0000/ingest", {"episodes_version": 1, "tasks": {REACH: {"successes": 1}}, "wall_s": 1.0})
+    records.write(
+        "iterations/0000/ingest",
+        {"episodes_version": 1, "data_digests": {}, "tasks": {REACH: {"successes": 1}}, "wall_s": 1.0},
+    )
     with pytest.raises(StoreError, match="record iterations/0000/ingest .*\n(.*\n)*.*episodes"):
         build_report(records, CONFIG)
 

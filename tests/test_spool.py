@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from counting import CountingCollectors, counting_requests, decide_fates
@@ -112,22 +113,29 @@ import resource, sys
 from pathlib import Path
 from factories import random_episode
 from odd_store import OddStore
-from test_spool import add, drained, parts_of, spooled, told
+from flywheel.ports import Part
+from flywheel.store.episodes import DeltaEpisodes
+from flywheel.store.retries import Patience
+from flywheel.store.spool import SpooledParts
 with OddStore() as server:
-    writer = spooled(server, Path(sys.argv[1]))
+    episodes = DeltaEpisodes(objects=server.objects(patience=Patience(deadline_s=0.0)))
+    writer = SpooledParts(episodes=episodes, folder=Path(sys.argv[1]), max_bytes=1_000_000)
     server.away = True
-    add(writer, 1)
+    writer.add([random_episode(1)], work_s=0.0)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))
-    add(writer, 2)
-    print(writer.is_full, told(writer.poll()))
+    writer.add([random_episode(2)], work_s=0.0)
+    print(writer.is_full, *[notice.message for notice in writer.poll()], sep="\\n")
     server.away = False
-    print(parts_of(drained(writer)), len(server.stored))
+    parts = []
+    while writer.num_waiting:
+        parts += [some for some in writer.wait() if isinstance(some, Part)]
+    print([part.num_rows for part in parts], len(server.stored))
 """
 
 
 def test_a_full_disk_pauses_and_loses_nothing(tmp_path):
     command = [sys.executable, "-c", LIMITED, tmp_path]
-    output = subprocess.run(command, capture_output=True, text=True, check=True, cwd="tests").stdout
+    output = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path(__file__).parent).stdout
     assert "cannot be written to: File too large\ncollecting pauses" in output
     assert output.startswith("True")
     assert output.endswith("[1, 1] 2\n")

@@ -4,6 +4,7 @@ from world import World
 
 from flywheel.core.exclusion import Exclusion, Recall, recall_key
 from flywheel.core.iteration import Iteration, Stage
+from flywheel.core.mixture import Mixture
 from flywheel.core.plan import InitialWeights
 from flywheel.stages.train import train
 
@@ -74,8 +75,16 @@ def test_initial_weights_are_the_last_candidates_the_live_versions_or_fresh(init
     assert request.parent == outcome["parent"] == parent
 
 
-def test_the_mixture_is_the_plans():
-    assert request_of(after_relabel(1), mixture={"collection": 1.0})[0].mixture == {"collection": 1.0}
+def test_the_mixture_follows_its_schedule_and_is_recorded():
+    schedule = (Mixture(sources={"demonstration": 1.0}), Mixture(sources={"collection": 1.0}, half_life_iterations=2.0))
+    for number, expected in ((0, schedule[0]), (1, schedule[1]), (7, schedule[1])):
+        request, outcome = request_of(after_relabel(number), mixture=schedule)
+        assert request.mixture == expected
+        assert outcome["mixture"] == expected.plain
+
+
+def test_what_batches_held_is_recorded():
+    assert request_of(after_relabel(0))[1]["shares"] == {"source": {"demonstration": 1.0}}
 
 
 def test_iterations_and_seeds_draw_different_batches():

@@ -8,6 +8,7 @@ import torch
 from builders import make_label
 from factories import random_episode
 from fakes import MemoryCheckpoints, MemoryEpisodes, MemoryLabels, MemoryPolicies
+from library import Library
 from networks import SETTINGS, SIZES
 from torch import nn
 
@@ -15,10 +16,11 @@ from flywheel.core.contract import Body, Modality, contract_digest, unite
 from flywheel.core.episode import Source
 from flywheel.core.errors import CheckpointError, EpisodeError, RecordExistsError, TrainingError
 from flywheel.core.exclusion import Exclusion
+from flywheel.core.mixture import Mixture
 from flywheel.core.policy import PolicyVersion
 from flywheel.learning import codec
 from flywheel.ports import TrainingRequest
-from flywheel.workers.training import METRICS, Place, TrainingRun, trainable
+from flywheel.workers.training import METRICS, SHARES, Place, TrainingRun
 
 BODY = Body(
     modalities={"tool": Modality(width=3), "gripper": Modality(width=1)}, differences={}, action_size=2, decision_s=0.1
@@ -31,7 +33,7 @@ REQUEST = TrainingRequest(
     parent=None,
     episodes_version=1,
     labels_version=1,
-    mixture={"demonstration": 0.5, "collection": 0.5},
+    mixture=Mixture(sources={"demonstration": 0.5, "collection": 0.5}),
     num_updates=12,
     bc_weight=0.3,
     temperature=0.1,
@@ -150,6 +152,8 @@ def test_what_acts_is_the_target_network(trained):
 def test_the_last_figures_are_returned_and_stored(trained):
     shelf, result = trained
     assert json.loads(shelf.policies.load("p0001")[METRICS]) == result.metrics
+    assert json.loads(shelf.policies.load("p0001")[SHARES]) == result.shares
+    assert result.shares["source"] == {"collection": 0.5, "demonstration": 0.5}
     assert result.metrics["work_s"] > 0
     assert all(np.isfinite(figure) for figure in result.metrics.values())
 
@@ -335,6 +339,46 @@ def test_whoever_is_overtaken_by_another_version_stops():
         shelf.run()
 
 
+@pytest.fixture(scope="module")
+def library(tmp_path_factory):
+    """Sixteen blocks of episodes."""
+    library = Library(tmp_path_factory.mktemp("store"))
+    for number in range(16):
+        made = made_episodes(count=64, first=64 * number, num_decisions=3)
+        library.add(made, labels=[make_label(episode, rewards=episode.rewards / 5) for episode in made])
+    return library
+
+
+def streaming(library, **changes):
+    """A shelf on the library whose data does not fit."""
+    shelf = Shelf()
+    shelf.episodes, shelf.labels = library.episodes, library.labels
+    return shelf, {"catalogue": library.catalogue, "memory_bytes": 370_000, **library.versions, **changes}
+
+
+def test_data_that_does_not_fit_is_streamed(library):
+    streamed, settings = streaming(library)
+    result = streamed.run(**settings)
+    whole, settings = streaming(library, memory_bytes=2**30)
+    whole.run(**settings)
+    plain = Shelf()
+    plain.episodes, plain.labels = library.episodes, library.labels
+    expected = plain.run(**library.versions)
+    assert weights(whole) == weights(plain)
+    assert weights(streamed) != weights(plain)
+    assert result.shares["source"] == pytest.approx(expected.shares["source"])
+
+
+def test_a_streaming_run_that_goes_on_from_a_checkpoint_ends_with_the_same_bytes(library):
+    undisturbed, settings = streaming(library)
+    undisturbed.run(**settings)
+    interrupted, _ = streaming(library)
+    with pytest.raises(KilledError):
+        interrupted.run(wrap=killed_after(9), **settings)
+    interrupted.run(wrap=killed_after(4), **settings)
+    assert weights(interrupted) == weights(undisturbed)
+
+
 # The parent
 
 
@@ -392,18 +436,8 @@ def test_final_evaluations_stay_unseen(trained):
     """Not even their statistics are taken."""
     final = made_episodes(count=3, first=10, source=Source.FINAL)
     shelf = Shelf(made_episodes() + final)
-    shelf.run(mixture={"demonstration": 0.5, "collection": 0.5, "final": 1.0})
+    shelf.run(mixture=Mixture(sources={"demonstration": 0.5, "collection": 0.5, "final": 1.0}))
     assert weights(shelf) == weights(trained[0])
-
-
-def test_everything_but_final_evaluations_is_trained_on():
-    episodes = [random_episode(seed, source=source) for seed, source in enumerate(Source)]
-    assert [episode.source for episode in trainable(episodes, Exclusion())] == [
-        Source.DEMONSTRATION,
-        Source.COLLECTION,
-        Source.EVALUATION,
-        Source.UPLOAD,
-    ]
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,5 @@
+from dataclasses import fields
+
 import numpy as np
 import pytest
 from builders import make_episode, make_label
@@ -7,7 +9,8 @@ from hypothesis import strategies as st
 from flywheel.core.contract import Body, Modality, unite
 from flywheel.core.episode import Source
 from flywheel.core.errors import EpisodeError
-from flywheel.core.transition import Transitions, n_step_returns
+from flywheel.core.mixture import OUTCOMES, SOURCES
+from flywheel.core.transition import Transitions, frame_bytes, n_step_returns, transition_bytes
 
 PLAIN = Body(modalities={"x": Modality(width=2)}, differences={}, action_size=1, decision_s=0.5)
 REWARDS = np.array([1.0, 2.0, 4.0, 8.0], np.float32)
@@ -29,8 +32,20 @@ def everything(transitions):
 # n-step returns
 
 
+def alone(*, terminated, num_steps, rewards=REWARDS, discount=0.5):
+    """Of one episode, with the index of the observation to bootstrap from."""
+    returns, discounts, ahead = n_step_returns(
+        rewards,
+        lengths=np.array([len(rewards)]),
+        terminated=np.array([terminated]),
+        discount=discount,
+        num_steps=num_steps,
+    )
+    return returns, discounts, np.arange(len(rewards)) + ahead
+
+
 def test_n_step_returns_of_a_terminated_episode():
-    returns, discounts, ends = n_step_returns(REWARDS, terminated=True, discount=0.5, num_steps=2)
+    returns, discounts, ends = alone(terminated=True, num_steps=2)
     # 1 + 2/2, 2 + 4/2, 4 + 8/2, 8
     assert returns.tolist() == [2.0, 4.0, 8.0, 8.0]
     # 0.5^2 where two decisions are left and the end is not reached, 0 where the window reaches the end.
@@ -39,7 +54,7 @@ def test_n_step_returns_of_a_terminated_episode():
 
 
 def test_n_step_returns_of_a_truncated_episode_are_bootstrapped_at_its_end():
-    returns, discounts, ends = n_step_returns(REWARDS, terminated=False, discount=0.5, num_steps=2)
+    returns, discounts, ends = alone(terminated=False, num_steps=2)
     assert returns.tolist() == [2.0, 4.0, 8.0, 8.0]
     # The last decision has one left: 0.5^1.
     assert discounts.tolist() == [0.25, 0.25, 0.25, 0.5]
@@ -47,7 +62,7 @@ def test_n_step_returns_of_a_truncated_episode_are_bootstrapped_at_its_end():
 
 
 def test_more_steps_than_decisions_use_what_is_left():
-    returns, discounts, ends = n_step_returns(REWARDS, terminated=False, discount=0.5, num_steps=9)
+    returns, discounts, ends = alone(terminated=False, num_steps=9)
     # 1 + 2/2 + 4/4 + 8/8, 2 + 4/2 + 8/4, 4 + 8/2, 8
     assert returns.tolist() == [4.0, 6.0, 8.0, 8.0]
     assert discounts.tolist() == [0.0625, 0.125, 0.25, 0.5]
@@ -55,10 +70,20 @@ def test_more_steps_than_decisions_use_what_is_left():
 
 
 def test_one_step_returns_are_the_rewards():
-    returns, discounts, ends = n_step_returns(REWARDS, terminated=True, discount=0.5, num_steps=1)
+    returns, discounts, ends = alone(terminated=True, num_steps=1)
     assert returns.tolist() == REWARDS.tolist()
     assert discounts.tolist() == [0.5, 0.5, 0.5, 0.0]
     assert ends.tolist() == [1, 2, 3, 4]
+
+
+def test_the_returns_of_one_episode_know_nothing_of_the_next():
+    returns, discounts, ahead = n_step_returns(
+        REWARDS, lengths=np.array([1, 0, 3]), terminated=np.array([False, True, True]), discount=0.5, num_steps=2
+    )
+    # The first episode is its one reward of 1, then bootstrapped; the last: 2 + 4/2, 4 + 8/2, 8.
+    assert returns.tolist() == [1.0, 4.0, 8.0, 8.0]
+    assert discounts.tolist() == [0.5, 0.25, 0.0, 0.0]
+    assert ahead.tolist() == [1, 2, 2, 1]
 
 
 @given(
@@ -68,8 +93,8 @@ def test_one_step_returns_are_the_rewards():
     num_steps=st.integers(1, 14),
 )
 def test_n_step_returns_agree_with_the_sum_written_out(rewards, terminated, discount, num_steps):
-    returns, discounts, ends = n_step_returns(
-        np.array(rewards, np.float32), terminated=terminated, discount=discount, num_steps=num_steps
+    returns, discounts, ends = alone(
+        rewards=np.array(rewards, np.float32), terminated=terminated, discount=discount, num_steps=num_steps
     )
     for t in range(len(rewards)):
         window = rewards[t : t + num_steps]
@@ -112,10 +137,9 @@ def test_an_episode_is_seen_under_each_of_its_labels():
     batch = everything(transitions)
     assert batch.tasks.tolist() == [0, 0, 1]
     assert batch.returns.tolist() == [0.0, 0.0, 1.0]
-    assert {name: some.tolist() for name, some in transitions.groups.items()} == {
-        "collection": [0, 1],
-        "relabelled": [2],
-    }
+    assert [SOURCES[code] for code in transitions.sources] == ["collection", "collection", "relabelled"]
+    assert [OUTCOMES[code] for code in transitions.outcomes] == ["failure", "failure", "success"]
+    assert transitions.iterations.tolist() == [0, 0, 0]
     assert len(transitions.frames["x"]) == 3
 
 
@@ -194,71 +218,9 @@ def test_history_repeats_the_first_observation_and_never_reaches_another_episode
     assert batch.next_observations["x"][:, :, 0].tolist() == [[0, 0, 1], [0, 1, 2], [10, 10, 11], [10, 11, 12]]
 
 
-# The sampler
-
-
-def three_groups():
-    """Transition 0 is a demonstration, 1 to 9 were collected, 10 to 29 are relabelled; told apart by their actions."""
-    shape = {"num_decisions": 1, "observations": {"x": np.zeros((2, 2), np.float32)}}
-    episodes = [
-        make_episode(**shape, episode_id=f"{index}", source=source, actions=np.full((1, 1), index / 100, np.float32))
-        for index, source in enumerate([Source.DEMONSTRATION] + [Source.COLLECTION] * 9 + [Source.EVALUATION] * 20)
-    ]
-    labels = [make_label(episode) for episode in episodes[:10]]
-    labels += [make_label(episode, task="suite/push", success=True) for episode in episodes[10:]]
-    return transitions_of(episodes, labels)
-
-
-def drawn(mixture, *, seed=0, batch_size=20_000):
-    batch = three_groups().sample(np.random.default_rng(seed), batch_size=batch_size, mixture=mixture)
-    return np.rint(batch.actions[:, 0] * 100).astype(int)
-
-
-def shares(indices):
-    return [np.mean(indices == 0), np.mean((indices >= 1) & (indices < 10)), np.mean(indices >= 10)]
-
-
-def test_a_group_is_drawn_by_its_weight_and_not_by_its_size():
-    # Standard deviation of a share of 0.5 in 20,000 draws: sqrt(0.25 / 20,000) = 0.0035.
-    indices = drawn({"demonstration": 5.0, "collection": 3.0, "relabelled": 2.0})
-    assert shares(indices) == pytest.approx([0.5, 0.3, 0.2], abs=0.015)
-
-
-def test_within_a_group_every_transition_is_as_likely():
-    # 20,000 / 20 = 1,000 draws each, standard deviation 31.
-    counts = np.bincount(drawn({"relabelled": 1.0}), minlength=30)
-    assert counts[:10].sum() == 0
-    assert counts[10:] == pytest.approx(np.full(20, 1000), abs=130)
-
-
-def test_within_a_group_tasks_count_alike_however_many_transitions_they_have():
-    shape = {"num_decisions": 1, "observations": {"x": np.zeros((2, 2), np.float32)}}
-    episodes = [
-        make_episode(**shape, episode_id=f"{index}", task=task, actions=np.full((1, 1), index / 100, np.float32))
-        for index, task in enumerate(["suite/reach"] + ["suite/push"] * 9)
-    ]
-    transitions = transitions_of(episodes, [make_label(episode) for episode in episodes])
-    batch = transitions.sample(np.random.default_rng(0), batch_size=20_000, mixture={str(episodes[0].source): 1.0})
-    # Standard deviation of a share of 0.5 in 20,000 draws: 0.0035.
-    assert np.mean(batch.actions[:, 0] == 0) == pytest.approx(0.5, abs=0.015)
-
-
-def test_a_group_without_transitions_gives_its_share_to_the_others_in_proportion():
-    # Without evaluation's 0.6, 0.1 and 0.3 become 0.25 and 0.75.
-    indices = drawn({"demonstration": 0.1, "collection": 0.3, "evaluation": 0.6})
-    assert shares(indices) == pytest.approx([0.25, 0.75, 0.0], abs=0.015)
-
-
-def test_a_weight_of_zero_is_never_drawn():
-    assert shares(drawn({"demonstration": 1.0, "collection": 0.0})) == [1.0, 0.0, 0.0]
-
-
-def test_a_mixture_of_nothing_that_exists_is_refused():
-    with pytest.raises(EpisodeError, match="the mixture asks for evaluation"):
-        drawn({"evaluation": 1.0})
-
-
-def test_the_same_seed_draws_the_same_batch():
-    mixture = {"demonstration": 0.2, "collection": 0.4, "relabelled": 0.4}
-    assert drawn(mixture, batch_size=64).tolist() == drawn(mixture, batch_size=64).tolist()
-    assert drawn(mixture, batch_size=64).tolist() != drawn(mixture, seed=1, batch_size=64).tolist()
+def test_transitions_take_what_is_said_of_them():
+    made = transitions_of([make_episode(num_decisions=3), make_episode(num_decisions=5, episode_id="b")])
+    contract = made.contract
+    columns = [getattr(made, field.name) for field in fields(made) if field.name not in ("contract", "frames")]
+    held = sum(values.nbytes for values in [*made.frames.values(), *columns])
+    assert held == 10 * frame_bytes(contract) + 8 * transition_bytes(contract)

@@ -28,6 +28,7 @@ from flywheel.core.errors import (
     StoreError,
 )
 from flywheel.core.gate import PromotionGate
+from flywheel.core.mixture import Mixture
 from flywheel.core.plan import InitialWeights
 from flywheel.loop import run
 from flywheel.store.objects import open_objects
@@ -319,13 +320,13 @@ def test_the_plan_is_the_configurations(tmp_path):
                 "demonstrations": {"episodes_per_task": 5},
             },
         ],
-        train={"initial_weights": "live", "mixture": {"demonstration": 0.25, "relabelled": 0.75}},
+        train={"initial_weights": "live", "mixture": {"sources": {"demonstration": 0.25, "relabelled": 0.75}}},
         gate={"margin": 0.2},
     )
     plan = wiring.Workshop(config=config, store=str(tmp_path)).plan()
     assert plan.demonstrations == {"gym/MountainCar-v0": 7, "metaworld/reach-v3": 5}
     assert plan.initial_weights is InitialWeights.LIVE
-    assert plan.mixture == {"demonstration": 0.25, "relabelled": 0.75}
+    assert plan.mixture == (Mixture(sources={"demonstration": 0.25, "relabelled": 0.75}),)
     assert plan.gate == PromotionGate(min_episodes=2, margin=0.2)
 
 

@@ -20,6 +20,7 @@ from fakes import (
 
 from flywheel.core.episode import EpisodeRequest, Outcome
 from flywheel.core.gate import PromotionGate
+from flywheel.core.mixture import Mixture
 from flywheel.core.plan import InitialWeights, Plan
 from flywheel.core.task import Task, Within
 from flywheel.ports import Ports
@@ -43,7 +44,7 @@ def make_plan(**changes: Any) -> Plan:
         "random_actions": 0.25,
         "evaluate_episodes_per_task": 4,
         "final_episodes_per_task": 5,
-        "mixture": {"demonstration": 0.5, "collection": 0.5},
+        "mixture": (Mixture(sources={"demonstration": 0.5, "collection": 0.5}),),
         "num_updates": (30, 10),
         "bc_weight": (1.0, 0.5, 0.3),
         "temperature": (0.02, 0.01),

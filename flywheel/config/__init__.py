@@ -7,6 +7,7 @@ import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from flywheel.config.learner import Algorithm, NetworkConfig, TrainConfig
+from flywheel.config.mixture import MixtureConfig
 from flywheel.config.retention import RetentionConfig, RetentionRule
 from flywheel.config.section import Count, Name, Section, Share
 from flywheel.config.storage import StorageConfig
@@ -31,6 +32,7 @@ __all__ = [
     "GymSuite",
     "MetaworldDemonstrations",
     "MetaworldSuite",
+    "MixtureConfig",
     "NetworkConfig",
     "NoisyDemonstrations",
     "OgbenchSuite",
@@ -113,6 +115,9 @@ class Config(Section):
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"suites: {', '.join(twice)} is listed twice")
+        foreign = sorted({task for mixture in self.train.mixture for task in mixture.tasks} - set(names))
+        if foreign:
+            raise ValueError(f"train.mixture: {', '.join(foreign)} is no task of the suites")
         size, workers = self.train.batch_size, self.resources.num_train_workers
         if size % workers:
             raise ValueError(f"train.batch_size: {size} is not a multiple of resources.num_train_workers {workers}")

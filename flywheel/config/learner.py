@@ -1,10 +1,11 @@
 """Settings of the network and of its training."""
 
 from enum import StrEnum
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from flywheel.config.mixture import MixtureConfig
 from flywheel.config.section import Count, Section, Share
 from flywheel.core.plan import InitialWeights
 
@@ -45,13 +46,6 @@ class Algorithm(StrEnum):
     PAC = "pac"
 
 
-SourceName = Literal["demonstration", "collection", "evaluation", "relabelled"]
-
-
-def _default_mixture() -> dict[SourceName, float]:
-    return {"demonstration": 0.2, "collection": 0.5, "evaluation": 0.3, "relabelled": 0.0}
-
-
 class TrainConfig(Section):
     """The learner and its data."""
 
@@ -86,13 +80,14 @@ class TrainConfig(Section):
     """Updates between two checkpoints."""
     initial_weights: InitialWeights = InitialWeights.CANDIDATE
     """Where the iterations after 0 start: the version trained last, the live one, or fresh weights."""
-    mixture: dict[SourceName, Annotated[float, Field(ge=0.0)]] = Field(default_factory=_default_mixture)
-    """Weights of the data's sources in a batch. A source without episodes gives its share to the others."""
+    mixture: tuple[MixtureConfig, ...] = Field(default=(MixtureConfig(),), min_length=1)
+    """What a batch holds: a section, or one per iteration; the last one holds from there on."""
+    memory_bytes: Annotated[int, Field(ge=2**20)] = 4 * 2**30
+    """Memory for data, per training worker. More data than fits is streamed through a window of this size."""
     compile: bool = False
     """Compile the update with torch.compile: worth it on a GPU and for long training."""
 
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        if not sum(self.mixture.values()) > 0:
-            raise ValueError("mixture: all weights are 0")
-        return self
+    @field_validator("mixture", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: Any) -> Any:
+        return [value] if isinstance(value, dict | MixtureConfig) else value

@@ -10,6 +10,7 @@ import numpy as np
 
 from flywheel.core.episode import EpisodeRequest, Source
 from flywheel.core.gate import PromotionGate
+from flywheel.core.mixture import Mixture
 
 Value = TypeVar("Value")
 
@@ -34,7 +35,7 @@ class Plan:
     random_actions: float
     evaluate_episodes_per_task: int
     final_episodes_per_task: int
-    mixture: Mapping[str, float]
+    mixture: Sequence[Mixture]
     num_updates: Sequence[int]
     bc_weight: Sequence[float]
     temperature: Sequence[float]

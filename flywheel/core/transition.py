@@ -1,9 +1,7 @@
-"""From episodes and labels to batches of transitions: n-step returns and the seeded sampler."""
+"""From episodes and labels to transitions as flat arrays: n-step returns, and batches by index."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,12 +9,10 @@ from numpy.typing import NDArray
 from flywheel.core.contract import Contract, modality_names
 from flywheel.core.episode import Episode, Floats, Source
 from flywheel.core.errors import EpisodeError
+from flywheel.core.mixture import OUTCOMES, RELABELLED, SOURCES, UNSCORED, Cells, Indices
 from flywheel.core.task import Label
 
-Indices = NDArray[np.int64]
-
-RELABELLED: Final = "relabelled"
-"""The mixture's name for episodes seen under a task that they were not made for."""
+Codes = NDArray[np.int16]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,24 +36,25 @@ class TransitionBatch:
 
 
 def n_step_returns(
-    rewards: Floats, *, terminated: bool, discount: float, num_steps: int
+    rewards: Floats, *, lengths: Indices, terminated: NDArray[np.bool_], discount: float, num_steps: int
 ) -> tuple[Floats, Floats, Indices]:
-    """Returns [T], discounts [T] and the index [T] of the observation to bootstrap from.
+    """Returns [P], discounts [P], and how many decisions later [P] to bootstrap from.
+
+    `rewards` [P] are those of E episodes, one after the other, with their `lengths` [E] and ends `terminated` [E].
 
     Sutton & Barto (2018), eq. 7.1: G_t = r_t + g r_{t+1} + ... + g^(n-1) r_{t+n-1}, then g^n V(s_{t+n}). Near the end
     n is what is left; the discount there is 0 if the episode terminated and g^n if it was truncated.
     """
-    length = len(rewards)
-    starts = np.arange(length)
-    ends = np.minimum(starts + num_steps, length)
-    returns = np.zeros(length, np.float64)
+    steps = np.arange(len(rewards))
+    left = np.repeat(np.cumsum(lengths), lengths) - steps
+    ahead = np.minimum(left, num_steps)
+    returns = np.zeros(len(rewards), np.float64)
     for k in range(num_steps):
-        inside = starts + k < length
-        returns[inside] += discount**k * rewards[starts[inside] + k]
-    discounts = np.power(discount, ends - starts)
-    if terminated:
-        discounts[ends == length] = 0.0
-    return returns.astype(np.float32), discounts.astype(np.float32), ends.astype(np.int64)
+        inside = steps[left > k]
+        returns[inside] += discount**k * rewards[inside + k]
+    discounts = np.power(discount, ahead)
+    discounts[(ahead == left) & np.repeat(terminated, lengths)] = 0.0
+    return returns.astype(np.float32), discounts.astype(np.float32), ahead.astype(np.int64)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,8 +75,12 @@ class Transitions:
     returns: Floats
     discounts: Floats
     cloned: Floats
-    groups: Mapping[str, Indices]
-    """Source, or `relabelled` -> the transitions in it."""
+    sources: Codes
+    """[P], index in SOURCES."""
+    outcomes: Codes
+    """[P], index in OUTCOMES, of the label."""
+    iterations: NDArray[np.int32]
+    """[P], in which the episode was made."""
 
     @classmethod
     def of(
@@ -108,37 +109,15 @@ class Transitions:
         """P."""
         return len(self.starts)
 
-    def sample(self, rng: np.random.Generator, *, batch_size: int, mixture: Mapping[str, float]) -> TransitionBatch:
-        """Draws with replacement: a group by its weight in the mixture, one of its tasks, then a transition uniformly.
-
-        Groups without transitions give their share to the others in proportion. Tasks count alike, however long
-        their episodes are.
-        """
-        pools = [
-            (weight / len(tasks), indices)
-            for name, weight in mixture.items()
-            if weight > 0 and (tasks := self._pools.get(name, ()))
-            for indices in tasks
-        ]
-        if not pools:
-            raise EpisodeError(f"no transitions to train on: the mixture asks for {', '.join(mixture)}")
-        weights = np.array([weight for weight, _ in pools])
-        chosen = rng.choice(len(pools), size=batch_size, p=weights / weights.sum())
-        sizes = np.array([len(indices) for _, indices in pools])
-        within = (rng.random(batch_size) * sizes[chosen]).astype(np.int64)
-        picked = np.empty(batch_size, np.int64)
-        for number, (_, indices) in enumerate(pools):
-            mine = chosen == number
-            picked[mine] = indices[within[mine]]
-        return self.batch(picked)
-
-    @cached_property
-    def _pools(self) -> dict[str, list[Indices]]:
-        """Group -> its transitions, task by task."""
-        return {
-            name: [indices[self.tasks[indices] == task] for task in np.unique(self.tasks[indices])]
-            for name, indices in self.groups.items()
-        }
+    def cells(self) -> tuple[Cells, Indices]:
+        """What a mixture weighs, and the cell of each transition [P]."""
+        return Cells.of(
+            sources=self.sources.astype(np.int64),
+            tasks=self.tasks,
+            outcomes=self.outcomes.astype(np.int64),
+            iterations=self.iterations.astype(np.int64),
+            counts=np.ones(self.num_transitions, np.int64),
+        )
 
     def batch(self, picked: Indices) -> TransitionBatch:
         """The transitions at the indices [B]."""
@@ -164,18 +143,16 @@ class _Builder:
     def __init__(self, contract: Contract, discount: float, num_steps: int) -> None:
         self._contract, self._discount, self._num_steps = contract, discount, num_steps
         self._num_frames = 0
-        self._num_transitions = 0
+        self._counts: list[int] = []
+        """Observations of each episode."""
         self._frames: dict[str, list[Floats]] = {name: [] for name in contract.modalities}
-        self._columns: dict[str, list[NDArray[np.generic]]] = {
-            name: []
-            for name in ("first_frames", "starts", "ends", "tasks", "actions", "returns", "discounts", "cloned")
-        }
-        self._groups: dict[str, list[Indices]] = {}
+        self._labels: list[tuple[int, int, int, bool, bool, int, int, int]] = []
+        """Of each label: length, first frame, task, terminated, cloned, source, outcome, iteration."""
+        self._rewards: list[Floats] = []
+        self._actions: list[Floats] = []
 
     def add(self, episode: Episode, labels: Sequence[Label]) -> None:
-        first, count = self._num_frames, episode.num_decisions + 1
-        self._num_frames += count
-        self._columns["first_frames"].append(np.full(count, first))
+        count = episode.num_decisions + 1
         names = {ours: theirs for theirs, ours in modality_names(self._contract, episode.task).items()}
         for name, parts in self._frames.items():
             width = self._contract.modalities[name].width
@@ -184,36 +161,76 @@ class _Builder:
                 where = f"episode {episode.episode_id}: observations.{name}"
                 raise EpisodeError(f"{where}: width {values.shape[1]}, the policy needs {width}")
             parts.append(values)
+        actions = np.zeros((episode.num_decisions, self._contract.action_size), np.float32)
+        actions[:, : episode.actions.shape[1]] = episode.actions
         for label in labels:
-            self._add_label(episode, label, first)
+            self._add_label(episode, label, actions)
+        self._counts.append(count)
+        self._num_frames += count
 
-    def _add_label(self, episode: Episode, label: Label, first: int) -> None:
-        length = len(label.rewards)
-        returns, discounts, ends = n_step_returns(
-            label.rewards, terminated=label.terminated, discount=self._discount, num_steps=self._num_steps
-        )
-        actions = np.zeros((length, self._contract.action_size), np.float32)
-        actions[:, : episode.actions.shape[1]] = episode.actions[:length]
+    def _add_label(self, episode: Episode, label: Label, actions: Floats) -> None:
         own = label.task == episode.task
-        self._columns["starts"].append(first + np.arange(length))
-        self._columns["ends"].append(first + ends)
-        self._columns["tasks"].append(np.full(length, self._contract.tasks.index(label.task)))
-        self._columns["actions"].append(actions)
-        self._columns["returns"].append(returns)
-        self._columns["discounts"].append(discounts)
-        cloned = label.success or (own and episode.source is Source.DEMONSTRATION)
-        self._columns["cloned"].append(np.full(length, 1.0 if cloned else 0.0, np.float32))
-        group = str(episode.source) if own else RELABELLED
-        self._groups.setdefault(group, []).append(self._num_transitions + np.arange(length))
-        self._num_transitions += length
+        length = len(label.rewards)
+        self._rewards.append(label.rewards)
+        self._actions.append(actions[:length])
+        self._labels.append(
+            (
+                length,
+                self._num_frames,
+                self._contract.tasks.index(label.task),
+                label.terminated,
+                bool(label.success) or (own and episode.source is Source.DEMONSTRATION),
+                source_code(episode.source, own=own),
+                outcome_code(label.success),
+                episode.iteration,
+            )
+        )
 
     def finish(self) -> Transitions:
-        if not self._num_transitions:
+        if not any(label[0] for label in self._labels):
             raise EpisodeError("no transitions to train on: no episode has a label that is asked for")
-        columns = {name: np.concatenate(parts) for name, parts in self._columns.items()}
+        lengths, firsts, tasks, terminated, cloned, sources, outcomes, iterations = np.array(self._labels, np.int64).T
+        returns, discounts, ahead = n_step_returns(
+            np.concatenate(self._rewards),
+            lengths=lengths,
+            terminated=terminated.astype(np.bool_),
+            discount=self._discount,
+            num_steps=self._num_steps,
+        )
+        starts = np.repeat(firsts - np.cumsum(lengths) + lengths, lengths) + np.arange(len(returns))
+        counts = np.array(self._counts)
         return Transitions(
             contract=self._contract,
             frames={name: np.concatenate(parts) for name, parts in self._frames.items()},
-            groups={name: np.concatenate(parts) for name, parts in self._groups.items()},
-            **columns,
+            first_frames=np.repeat(np.cumsum(counts) - counts, counts),
+            starts=starts,
+            ends=starts + ahead,
+            tasks=np.repeat(tasks, lengths),
+            actions=np.concatenate(self._actions),
+            returns=returns,
+            discounts=discounts,
+            cloned=np.repeat(cloned.astype(np.float32), lengths),
+            sources=np.repeat(sources.astype(np.int16), lengths),
+            outcomes=np.repeat(outcomes.astype(np.int16), lengths),
+            iterations=np.repeat(iterations.astype(np.int32), lengths),
         )
+
+
+def frame_bytes(contract: Contract) -> int:
+    """What Transitions hold for each observation."""
+    return 4 * sum(modality.width for modality in contract.modalities.values()) + 8
+
+
+def transition_bytes(contract: Contract) -> int:
+    """What Transitions hold for each transition."""
+    return 3 * 8 + 4 * contract.action_size + 3 * 4 + 2 * 2 + 4
+
+
+def source_code(source: Source, *, own: bool) -> int:
+    """Index in SOURCES of an episode under its own task, or under another one."""
+    return SOURCES.index(str(source) if own else RELABELLED)
+
+
+def outcome_code(success: bool | None) -> int:
+    """Index in OUTCOMES of what a label says."""
+    return UNSCORED if success is None else OUTCOMES.index("success" if success else "failure")

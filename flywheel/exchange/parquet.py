@@ -13,7 +13,7 @@ from flywheel.core.episode import Episode
 from flywheel.core.errors import ConfigError
 from flywheel.exchange.formats import Dataset
 from flywheel.exchange.found import Found
-from flywheel.store.columns import arrays, named_arrays
+from flywheel.store.columns import Array, NamedArrays, arrays
 from flywheel.store.episodes import SCHEMA, rows
 
 EPISODES_PER_FILE = 4096
@@ -111,11 +111,7 @@ def _found(table: pa.Table, file: Path, *, first_row: int) -> Iterator[Found]:
     there = [name for name in OPTIONAL if name in table.schema.names and name not in ("rewards", "successes", "facts")]
     scalars = table.select([*there, "action_size"]).to_pylist()
     flat = {name: arrays(table[name]) for name in ("rewards", "successes") if name in table.schema.names}
-    try:
-        named = {name: named_arrays(table[name]) for name in ("observations", "facts") if name in table.schema.names}
-    except (ValueError, TypeError) as failure:
-        last = first_row + table.num_rows - 1
-        raise ConfigError(f"{file}: rows {first_row} to {last}: values do not fit their shape: {failure}") from failure
+    named = {name: NamedArrays(table[name]) for name in ("observations", "facts") if name in table.schema.names}
     for index, (scalar, actions) in enumerate(zip(scalars, arrays(table["actions"]), strict=True)):
         origin = f"{file}: row {first_row + index}"
         size = scalar.pop("action_size")
@@ -128,6 +124,13 @@ def _found(table: pa.Table, file: Path, *, first_row: int) -> Iterator[Found]:
             actions=actions.reshape(-1, max(size, 1)),
             rewards=flat["rewards"][index] if "rewards" in flat else None,
             successes=flat["successes"][index] if scored and "successes" in flat else None,
-            observations=named["observations"][index],
-            facts=named["facts"][index] if "facts" in named else {},
+            observations=_row(named["observations"], index, origin),
+            facts=_row(named["facts"], index, origin) if "facts" in named else {},
         )
+
+
+def _row(named: NamedArrays, index: int, origin: str) -> dict[str, Array]:
+    try:
+        return named.row(index)
+    except ValueError as failure:
+        raise ConfigError(f"{origin}: values do not fit their shape: {failure}") from failure

@@ -7,7 +7,7 @@ from string import Template
 
 import yaml
 
-from flywheel.report import figures, words
+from flywheel.report import figures, mixture, words
 from flywheel.report.film import Strip
 from flywheel.report.schema import Mean, Report, Result
 from flywheel.report.table import task_names
@@ -22,6 +22,7 @@ def page(report: Report, strips: Sequence[Strip] = (), *, film_note: str | None 
         figures.speed_and_time(report),
         _film(report, strips, film_note),
         _turns(report),
+        mixture.section(report),
         figures.training(report),
         _details(report),
     ]

@@ -5,7 +5,7 @@ from typing import Any
 
 from flywheel.report.schema import Report
 
-_ORDER = ("Report", "Data", "IterationReport", "StageTime", "Collected", "Final", "Result", "Mean")
+_ORDER = ("Report", "Data", "IterationReport", "MixtureReport", "StageTime", "Collected", "Final", "Result", "Mean")
 
 _INTRODUCTION = """\
 # report.json

@@ -14,11 +14,13 @@ from flywheel.core.iteration import Iteration, Stage
 from flywheel.loop import final_key, history, record_key
 from flywheel.ports import Records
 from flywheel.report.mean import mean_success
+from flywheel.report.mixture import mixture_report
 from flywheel.report.schema import (
     Collected,
     Data,
     Final,
     IterationReport,
+    MixtureReport,
     Report,
     Result,
     StageTime,
@@ -60,7 +62,9 @@ def build_report(records: Records, config: Mapping[str, Any], *, versions: Mappi
     iterations = _recorded_iterations(records)
     final = _final(iterations[-1], records)
     missing = _missing(iterations[-1], final)
-    turns = [_iteration(iteration) for iteration in iterations]
+    turns: list[IterationReport] = []
+    for iteration in iterations:
+        turns.append(_iteration(iteration, turns[-1].mixture if turns else None))
     return Report(
         name=config["name"],
         seed=config["seed"],
@@ -112,7 +116,7 @@ def _data(iteration: Iteration) -> Data:
         return Data(tasks=tasks, mean=mean_success(tasks), episodes_version=outcome["episodes_version"])
 
 
-def _iteration(iteration: Iteration) -> IterationReport:
+def _iteration(iteration: Iteration, mixture_before: MixtureReport | None) -> IterationReport:
     collected, trained, evaluated, deployed = (
         iteration.outcomes.get(stage, {}) for stage in (Stage.COLLECT, Stage.TRAIN, Stage.EVALUATE, Stage.DEPLOY)
     )
@@ -133,6 +137,7 @@ def _iteration(iteration: Iteration) -> IterationReport:
             tasks=tasks,
             mean=mean_success(tasks),
             live_tasks=_results(evaluated["live_tasks"]) if evaluated.get("live_tasks") else None,
+            mixture=mixture_report(trained, mixture_before),
             metrics={
                 name: value if value is not None and isfinite(value) else None
                 for name, value in trained.get("metrics", {}).items()

@@ -70,6 +70,25 @@ class Collected(Section):
     """Task -> how it did."""
 
 
+class MixtureReport(Section):
+    """What an iteration's batches were drawn from, and the difference from the iteration before."""
+
+    sources: dict[str, float]
+    """Weights of the data's sources."""
+    tasks: dict[str, float]
+    """Weights of tasks within each source; a task that is not named has weight 1."""
+    outcomes: dict[str, float]
+    """Factors on a transition's chance by its outcome; 1 where not named."""
+    half_life_iterations: float | None
+    """Iterations of age by which a transition's chance halves; null: age does not count."""
+    shares: dict[str, dict[str, float]]
+    """`source`, `task`, `outcome` and `age` (in iterations) -> share of a batch on average, by name."""
+    changes: list[str]
+    """Settings that are not those of the iteration before, in words."""
+    differences: dict[str, dict[str, float]]
+    """As `shares`: what was added to the share of the iteration before; empty where there is none."""
+
+
 class IterationReport(Section):
     """One turn of the wheel. What a stage would have said is null until the stage has a record."""
 
@@ -101,6 +120,8 @@ class IterationReport(Section):
     """Of `tasks`; null where one of them has no scored episode."""
     live_tasks: dict[str, Result] | None
     """Task -> the version that was live before, on the same initial states; null where there was none."""
+    mixture: MixtureReport | None
+    """What training drew from; null where its record does not say."""
     metrics: dict[str, float | None]
     """The learner's last mean figures; null: not a number."""
 

@@ -20,7 +20,7 @@ def train(iteration: Iteration, ports: Ports) -> dict[str, Any]:
         parent=_parent(iteration, plan.initial_weights),
         episodes_version=labelled["episodes_version"],
         labels_version=labelled["labels_version"],
-        mixture=plan.mixture,
+        mixture=at(plan.mixture, number),
         num_updates=at(plan.num_updates, number),
         bc_weight=at(plan.bc_weight, number),
         temperature=at(plan.temperature, number),
@@ -36,6 +36,8 @@ def train(iteration: Iteration, ports: Ports) -> dict[str, Any]:
         "file_digests": dict(ports.policies.digests(request.policy_id)),
         "data_digests": labelled["data_digests"],
         "num_updates": request.num_updates,
+        "mixture": request.mixture.plain,
+        "shares": dict(result.shares),
         "metrics": dict(result.metrics),
     }
 

@@ -52,15 +52,27 @@ def named_lists(rows: Sequence[Mapping[str, Floats]]) -> pa.Array:
     return _nested([len(row) for row in rows], pa.StructArray.from_arrays(columns, fields=NAMED_FIELDS), NAMED)
 
 
-def named_arrays(column: pa.ChunkedArray) -> list[dict[str, Array]]:
-    """The named arrays of each row, in their shapes."""
-    rows = column.combine_chunks()
-    names, shapes, values = rows.values.flatten()
-    items = [
-        (name, flat.reshape(shape))
-        for name, shape, flat in zip(names.to_pylist(), shapes.to_pylist(), _split(values), strict=True)
-    ]
-    return [dict(items[first:last]) for first, last in pairwise(rows.offsets.to_numpy())]
+class NamedArrays:
+    """The named arrays of each row, made when they are asked for: readers of few rows pay for few."""
+
+    def __init__(self, column: pa.ChunkedArray) -> None:
+        rows = column.combine_chunks()
+        names, shapes, values = rows.values.flatten()
+        self._items: list[int] = rows.offsets.to_pylist()
+        self._names: list[str] = names.to_pylist()
+        self._ranks: list[int] = shapes.offsets.to_pylist()
+        self._shapes: list[int] = shapes.values.to_pylist()
+        self._firsts: list[int] = values.offsets.to_pylist()
+        self._values = values.values.to_numpy()
+
+    def row(self, number: int) -> dict[str, Array]:
+        """In their shapes. ValueError: a shape does not fit its values."""
+        return {
+            self._names[item]: self._values[self._firsts[item] : self._firsts[item + 1]].reshape(
+                self._shapes[self._ranks[item] : self._ranks[item + 1]]
+            )
+            for item in range(self._items[number], self._items[number + 1])
+        }
 
 
 def _nested(lengths: Sequence[int], values: Any, kind: pa.DataType) -> pa.Array:

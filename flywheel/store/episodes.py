@@ -3,18 +3,20 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from flywheel.core.episode import Episode, Outcome, Source
 from flywheel.core.errors import EpisodeError, NotFoundError, StoreError
+from flywheel.core.mixture import Indices
 from flywheel.ports import EpisodeSummary, Part
 from flywheel.store import layout
-from flywheel.store.columns import BOOLS, FLOATS, NAMED, arrays, lists, named_arrays, named_lists
+from flywheel.store.columns import BOOLS, FLOATS, NAMED, NamedArrays, arrays, lists, named_lists
 from flywheel.store.objects import Objects
-from flywheel.store.tables import Table
+from flywheel.store.tables import DataFile, Table
 
 SCHEMA = pa.schema(
     [
@@ -76,7 +78,13 @@ SUMMARY = (
     "time_to_success_s",
     "error",
 )
-"""Columns of an EpisodeSummary."""
+"""Columns of an EpisodeSummary, in its order."""
+COUNTED = ("task", "behaviour_policy", "source", "outcome")
+"""Columns of a count of outcomes."""
+RANGED = ("episode_id", "iteration", "source", "num_decisions")
+"""Columns whose range the table knows for each file."""
+TRAINED = ("episode_id", "task", "source", "iteration", "behaviour_policy", "error", "num_decisions")
+"""Columns that say whether and how training uses an episode."""
 
 
 @dataclass(frozen=True, order=True)
@@ -93,9 +101,7 @@ class DeltaEpisodes:
     """The table `episodes`. Implements `ports.EpisodeTable`."""
 
     def __init__(self, *, objects: Objects) -> None:
-        self._table = Table(
-            objects=objects, name=layout.EPISODES, schema=SCHEMA, ranged=("episode_id", "iteration", "source")
-        )
+        self._table = Table(objects=objects, name=layout.EPISODES, schema=SCHEMA, ranged=RANGED)
 
     @property
     def table(self) -> Table:
@@ -110,8 +116,7 @@ class DeltaEpisodes:
 
     def summaries_of_file(self, key: str) -> list[EpisodeSummary]:
         """All episodes of one file, committed or not. Reads no arrays."""
-        rows = self._table.rows(key, columns=SUMMARY).to_pylist()
-        return [_summary(row) for row in rows]
+        return _summaries(self._table.rows(key, columns=SUMMARY))
 
     def write(self, episodes: Sequence[Episode]) -> Part:
         return self._table.write(rows(sorted(episodes, key=lambda episode: episode.episode_id)))
@@ -136,36 +141,73 @@ class DeltaEpisodes:
     def summaries(
         self, *, version: int | None = None, iteration: int | None = None, source: Source | None = None
     ) -> list[EpisodeSummary]:
-        wanted = {"iteration": iteration, "source": source}
-        wanted = {column: value for column, value in wanted.items() if value is not None}
-        found: list[EpisodeSummary] = []
-        for file in self._table.files(version):
-            if all(file.may_hold(column, [value]) for column, value in wanted.items()):
-                rows = self._table.rows(file.key, columns=SUMMARY).to_pylist()
-                found += [_summary(row) for row in rows if all(row[column] == wanted[column] for column in wanted)]
-        found.sort(key=lambda summary: summary.episode_id)
-        _refuse_twice([summary.episode_id for summary in found])
-        return found
+        rows = self._scalars(version, SUMMARY, iteration=iteration, source=source).sort_by("episode_id")
+        _refuse_twice(rows["episode_id"])
+        return _summaries(rows)
+
+    def counts(self, *, version: int | None = None) -> dict[tuple[str, str, Source], dict[Outcome, int]]:
+        rows = self._scalars(version, COUNTED)
+        found = (
+            rows.group_by(list(COUNTED))
+            .aggregate([([], "count_all")])
+            .sort_by([(name, "ascending") for name in COUNTED])
+        )
+        counts: dict[tuple[str, str, Source], dict[Outcome, int]] = {}
+        for row in found.to_pylist():
+            name = row["task"], row["behaviour_policy"], Source(row["source"])
+            counts.setdefault(name, {})[Outcome(row["outcome"])] = row["count_all"]
+        return counts
 
     def read(self, *, version: int | None = None, episode_ids: Iterable[str] | None = None) -> Iterator[Episode]:
         places = self._places(version, None if episode_ids is None else sorted(set(episode_ids)))
-        _refuse_twice([place.episode_id for place in places])
+        _refuse_twice(pa.chunked_array([pa.array([place.episode_id for place in places], pa.string())]))
         return self._stream(places)
+
+    def files(self, *, version: int | None = None) -> list[DataFile]:
+        """Sorted by key."""
+        return self._table.files(version)
+
+    def scalars(self, key: str) -> tuple[pa.Table, Indices]:
+        """The columns of a file that TRAINED names, and where its row groups start; the last entry is its end."""
+        return self._table.rows(key, columns=TRAINED), self._table.starts(key)
+
+    def group(self, key: str, index: int) -> list[Episode]:
+        """The episodes of one row group of a file, without their facts."""
+        columns = [name for name in SCHEMA.names if name != "facts"]
+        group = _Group(self._table.group(key, index, columns=columns), key=key)
+        return [group.episode(row) for row in range(group.num_rows)]
+
+    def _scalars(self, version: int | None, columns: Sequence[str], **wanted: str | int | None) -> pa.Table:
+        """Columns without arrays, of the rows that have the wanted values; None: any value."""
+        values = {column: value for column, value in wanted.items() if value is not None}
+        files = [
+            file
+            for file in self._table.files(version)
+            if all(file.may_hold(column, [value]) for column, value in values.items())
+        ]
+        empty = pa.schema([SCHEMA.field(name) for name in columns]).empty_table()
+        rows = pa.concat_tables([empty, *(self._table.rows(file.key, columns=columns) for file in files)])
+        for column, value in values.items():
+            rows = rows.filter(pc.field(column) == value)
+        return rows
 
     def _places(self, version: int | None, wanted: Sequence[str] | None) -> list[_Place]:
         """Sorted by episode id; only the ids are read."""
         places: list[_Place] = []
-        chosen = None if wanted is None else set(wanted)
+        chosen = None if wanted is None else pa.array(wanted, pa.string())
         for file in self._table.files(version):
             if wanted is not None and not file.may_hold("episode_id", wanted):
                 continue
-            for group, rows in enumerate(self._table.groups(file.key, columns=["episode_id"])):
-                places += [
-                    _Place(episode_id, file.key, group, row)
-                    for row, episode_id in enumerate(rows["episode_id"].to_pylist())
-                    if chosen is None or episode_id in chosen
-                ]
-        missing = (chosen or set()) - {place.episode_id for place in places}
+            ids, starts = self._table.ids(file.key)
+            rows = np.arange(len(ids)) if chosen is None else np.flatnonzero(pc.is_in(ids, chosen))
+            groups = np.searchsorted(starts, rows, side="right") - 1
+            places += [
+                _Place(episode_id, file.key, group, row)
+                for episode_id, group, row in zip(
+                    ids.take(rows).to_pylist(), groups.tolist(), (rows - starts[groups]).tolist(), strict=True
+                )
+            ]
+        missing = set(wanted or ()) - {place.episode_id for place in places}
         if missing:
             raise NotFoundError(f"table episodes: {len(missing)} episode(s) are not there, the first is {min(missing)}")
         return sorted(places)
@@ -194,7 +236,12 @@ class _Group:
         self._actions, self._rewards, self._successes = (
             arrays(rows[name]) for name in ("actions", "rewards", "successes")
         )
-        self._observations, self._facts = named_arrays(rows["observations"]), named_arrays(rows["facts"])
+        self._observations = NamedArrays(rows["observations"])
+        self._facts = NamedArrays(rows["facts"]) if "facts" in rows.column_names else None
+
+    @property
+    def num_rows(self) -> int:
+        return len(self._scalars)
 
     def episode(self, row: int) -> Episode:
         """StoreError: the row does not make an episode."""
@@ -202,13 +249,14 @@ class _Group:
         shape = scalars.pop("num_decisions"), scalars.pop("action_size")
         # Copies: an episode must not hold its whole row group in memory.
         try:
+            facts = {} if self._facts is None else self._facts.row(row)
             return Episode(
                 **{**scalars, "source": Source(scalars["source"])},
                 actions=self._actions[row].reshape(shape).copy(),
                 rewards=self._rewards[row].copy(),
                 successes=self._successes[row].copy(),
-                observations={name: values.copy() for name, values in self._observations[row].items()},
-                facts={name: values.copy() for name, values in self._facts[row].items()},
+                observations={name: values.copy() for name, values in self._observations.row(row).items()},
+                facts={name: values.copy() for name, values in facts.items()},
             )
         except (EpisodeError, ValueError) as failure:
             raise StoreError(f"{self._key}: episode {scalars['episode_id']}: not an episode: {failure}") from failure
@@ -225,12 +273,17 @@ def rows(episodes: Sequence[Episode]) -> pa.Table:
     return pa.table(columns, schema=SCHEMA)
 
 
-def _summary(row: dict[str, Any]) -> EpisodeSummary:
-    return EpisodeSummary(**{**row, "source": Source(row["source"]), "outcome": Outcome(row["outcome"])})
+def _summaries(rows: pa.Table) -> list[EpisodeSummary]:
+    columns: dict[str, list[Any]] = {name: rows[name].to_pylist() for name in SUMMARY}
+    columns["source"] = [Source(name) for name in columns["source"]]
+    columns["outcome"] = [Outcome(name) for name in columns["outcome"]]
+    values = zip(*columns.values(), strict=True)
+    return [EpisodeSummary(**dict(zip(SUMMARY, some, strict=True))) for some in values]
 
 
-def _refuse_twice(episode_ids: Sequence[str]) -> None:
+def _refuse_twice(episode_ids: pa.ChunkedArray) -> None:
     """Sorted ids. A stage that counts an episode twice would report a wrong success rate."""
-    for before, after in pairwise(episode_ids):
-        if before == after:
-            raise StoreError(f"table episodes: episode {after} is there more than once")
+    ids = episode_ids.combine_chunks()
+    twice = pc.equal(ids[1:], ids[:-1])
+    if pc.any(twice).as_py():
+        raise StoreError(f"table episodes: episode {ids[pc.index(twice, True).as_py()]} is there more than once")

@@ -1,7 +1,7 @@
 """TrainingRun: trains one policy version, alone or as one of several workers. Plain; Ray Train dresses it."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 from hashlib import sha256
@@ -14,20 +14,32 @@ from torch import nn
 
 from flywheel.core.code_version import CODE_VERSION, release
 from flywheel.core.contract import Contract, contract_digest
-from flywheel.core.episode import Episode, Source
 from flywheel.core.errors import CheckpointError, RecordExistsError, TrainingError
-from flywheel.core.exclusion import Exclusion
 from flywheel.core.policy import PolicyVersion
-from flywheel.core.transition import Transitions
+from flywheel.core.sampling import MemorySampler, Sampler
+from flywheel.core.transition import Transitions, frame_bytes, transition_bytes
 from flywheel.learning import codec
 from flywheel.learning.actor_critic import ActorCritic
 from flywheel.learning.learner import Learner
-from flywheel.ports import Checkpoints, EpisodeTable, LabelTable, Policies, TrainingRequest, TrainingResult, unheard
+from flywheel.ports import (
+    Catalogue,
+    Checkpoints,
+    EpisodeTable,
+    LabelTable,
+    Policies,
+    TrainingRequest,
+    TrainingResult,
+    unheard,
+)
 from flywheel.workers.proof import prove
+from flywheel.workers.selection import trainable
+from flywheel.workers.streaming import StreamingSampler
 
 UPDATES_PER_REPORT = 50
 METRICS = "metrics.json"
 """The learner's last figures, beside the weights."""
+SHARES = "shares.json"
+"""What the batches held on average, beside the weights."""
 
 Report = Callable[[int, int, Mapping[str, float]], None]
 """Updates done, updates in all, the learner's mean figures since the last report."""
@@ -69,8 +81,11 @@ class TrainingRun:
         policies: Policies,
         checkpoints: Checkpoints,
         place: Place,
+        catalogue: Catalogue | None = None,
+        memory_bytes: int = 0,
         wrap: Callable[[nn.Module], nn.Module] = lambda module: module,
     ) -> None:
+        """With a `catalogue`, data that takes more than `memory_bytes` is streamed."""
         self._request, self._contract, self._network = request, contract, network
         self._learner_settings = learner
         self._discount, self._num_steps, self._only_successes = discount, num_steps, only_successes
@@ -78,6 +93,7 @@ class TrainingRun:
         self._episodes, self._labels = episodes, labels
         self._policies, self._checkpoints = policies, checkpoints
         self._place, self._wrap = place, wrap
+        self._catalogue, self._memory_bytes = catalogue, memory_bytes
 
     def run(self, report: Report, tell: Tell = unheard) -> TrainingResult | None:
         """The finished version, from the worker of rank 0; None from the others."""
@@ -85,19 +101,54 @@ class TrainingRun:
         finished = self._finished()
         if finished is not None:
             return finished if self._place.rank == 0 else None
-        transitions = self._transitions()
-        learner = self._learner(transitions, tell if self._place.rank == 0 else unheard)
+        sampler = self._sampler()
+        learner = self._learner(sampler, tell if self._place.rank == 0 else unheard)
         began = perf_counter()
-        last = self._updates(learner, transitions, report)
-        return self._save(learner, {**last, "work_s": perf_counter() - began}) if self._place.rank == 0 else None
+        last = self._updates(learner, sampler, report)
+        if self._place.rank != 0:
+            return None
+        return self._save(learner, {**last, "work_s": perf_counter() - began}, sampler.shares)
 
     def _finished(self) -> TrainingResult | None:
         """What an earlier attempt saved, if it died only after that."""
         version = self._policies.version(self._request.policy_id)
         if version is None:
             return None
-        metrics = json.loads(self._policies.load(version.policy_id)[METRICS])
-        return TrainingResult(version=version, metrics=metrics)
+        files = self._policies.load(version.policy_id)
+        return TrainingResult(version=version, metrics=json.loads(files[METRICS]), shares=json.loads(files[SHARES]))
+
+    def _sampler(self) -> Sampler:
+        """In memory where the data fits, by what the tables' logs say of its size."""
+        request = self._request
+        drawing: dict[str, Any] = {
+            "mixture": request.mixture,
+            "iteration": request.iteration,
+            "seed": request.seed,
+            "rank": self._place.rank,
+            "batch_size": self._batch_size // self._place.num_workers,
+        }
+        if self._catalogue is None or self._needed_bytes(self._catalogue) <= self._memory_bytes:
+            return MemorySampler(transitions=self._transitions(), **drawing)
+        return StreamingSampler(
+            catalogue=self._catalogue,
+            episodes_version=request.episodes_version,
+            labels_version=request.labels_version,
+            contract=self._contract,
+            discount=self._discount,
+            num_steps=self._num_steps,
+            only_successes=self._only_successes,
+            memory_bytes=self._memory_bytes,
+            excluded=request.excluded,
+            **drawing,
+        )
+
+    def _needed_bytes(self, catalogue: Catalogue) -> int:
+        """At most, to hold all transitions; twice, because they are joined from their episodes."""
+        request = self._request
+        size = catalogue.size(episodes_version=request.episodes_version, labels_version=request.labels_version)
+        frames = size.num_episodes * (size.max_decisions + 1) * frame_bytes(self._contract)
+        transitions = size.num_labels * size.max_decisions * transition_bytes(self._contract)
+        return 2 * (frames + transitions)
 
     def _transitions(self) -> Transitions:
         request = self._request
@@ -110,7 +161,7 @@ class TrainingRun:
             only_successes=self._only_successes,
         )
 
-    def _learner(self, transitions: Transitions, tell: Tell) -> Learner:
+    def _learner(self, sampler: Sampler, tell: Tell) -> Learner:
         """As the newest checkpoint that restores left it; else with the parent's weights; else new."""
         restored = self._restored(tell)
         if restored is not None:
@@ -119,7 +170,7 @@ class TrainingRun:
         if self._request.parent is not None:
             learner.load_weights(self._parent(self._request.parent))
         else:
-            learner.fit_normalisation(transitions)
+            learner.fit_normalisation(sampler.statistics())
         return learner
 
     def _restored(self, tell: Tell) -> Learner | None:
@@ -161,14 +212,12 @@ class TrainingRun:
             raise CheckpointError(f"{origin}: it sees or does other things than this configuration's tasks need")
         return codec.tensors_from_bytes(files[codec.LEARNER], origin=origin)
 
-    def _updates(self, learner: Learner, transitions: Transitions, report: Report) -> dict[str, float]:
+    def _updates(self, learner: Learner, sampler: Sampler, report: Report) -> dict[str, float]:
         request, place = self._request, self._place
         recent: list[Mapping[str, torch.Tensor]] = []
         last: dict[str, float] = {}
         while learner.num_updates < request.num_updates:
-            rng = np.random.default_rng((request.seed, learner.num_updates, place.rank))
-            batch = transitions.sample(rng, batch_size=self._batch_size // place.num_workers, mixture=request.mixture)
-            recent.append(learner.update(batch))
+            recent.append(learner.update(sampler.batch(learner.num_updates)))
             done = learner.num_updates
             # At checkpoints too: a run that goes on from one takes its means over the same updates.
             if 0 in (done % UPDATES_PER_REPORT, done % self._checkpoint_every, done - request.num_updates):
@@ -213,7 +262,7 @@ class TrainingRun:
         plain: dict[str, Any] = json.loads(json.dumps(made_from, default=sorted))  # sets have no order of their own
         return plain
 
-    def _save(self, learner: Learner, metrics: dict[str, float]) -> TrainingResult:
+    def _save(self, learner: Learner, metrics: dict[str, float], shares: Mapping[str, Any]) -> TrainingResult:
         request, state = self._request, learner.state()
         weights = {name.removeprefix("target."): some for name, some in state.items() if name.startswith("target.")}
         files = {
@@ -221,6 +270,7 @@ class TrainingRun:
             codec.LEARNER: codec.tensors_to_bytes(state),
             codec.ARCHITECTURE: codec.architecture_to_bytes(self._contract, self._network),
             METRICS: json.dumps(metrics, indent=1).encode(),
+            SHARES: json.dumps(shares, indent=1).encode(),
         }
         version = PolicyVersion(
             policy_id=request.policy_id,
@@ -233,7 +283,7 @@ class TrainingRun:
         )
         self._publish(version, files, state)
         self._checkpoints.delete(request.policy_id)
-        return TrainingResult(version=version, metrics=metrics)
+        return TrainingResult(version=version, metrics=metrics, shares=shares)
 
     def _publish(self, version: PolicyVersion, files: Mapping[str, bytes], state: Mapping[str, torch.Tensor]) -> None:
         origin = f"policy {version.policy_id}"
@@ -248,15 +298,6 @@ class TrainingRun:
             # A worker whose supervisor died may finish beside the one that took its place.
             if self._policies.version(version.policy_id) != version:
                 raise
-
-
-def trainable(episodes: Iterable[Episode], excluded: Exclusion) -> Iterable[Episode]:
-    """All but those that are excluded and those of final evaluations, which stay unseen."""
-    return (
-        episode
-        for episode in episodes
-        if episode.source is not Source.FINAL and not excluded.excludes(episode.episode_id, episode.behaviour_policy)
-    )
 
 
 def _means(figures: list[Mapping[str, torch.Tensor]]) -> dict[str, float]:

@@ -1,0 +1,124 @@
+"""Episodes written and randomly read: the store against Minari, and against plain pyarrow and numpy."""
+
+import os
+import tempfile
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from statistics import median
+from typing import Any, Protocol
+
+import numpy as np
+
+from benchmarks import contenders, synthetic
+from benchmarks.measuring import Meter
+from benchmarks.writing import machine, publish, table
+from flywheel.core.episode import Episode
+from flywheel.store import episodes, layout
+from flywheel.store.episodes import DeltaEpisodes
+from flywheel.store.objects import open_objects
+from flywheel.store.tables import Table
+
+NUM_EPISODES = 512
+"""More, and Minari takes minutes to write them in Arrow: it measures the whole folder after every episode."""
+PER_CALL = (16, 256)
+"""Random episodes that are asked for at once."""
+EPISODES_PER_MEASUREMENT = 2048
+NUM_BATCHES = 1000
+ROUNDS = 3
+OURS, LIMIT = "flywheel", "pyarrow + numpy"
+
+Figures = dict[str, float]
+
+
+class Side(Protocol):
+    """One format."""
+
+    def write(self, made: Sequence[Episode]) -> None: ...
+
+    def read(self, numbers: Sequence[int]) -> int:
+        """Whole episodes by their numbers; returns how many decisions they have."""
+        ...
+
+    def batch(self, number: int) -> int:
+        """Random transitions; returns how many. The first one may prepare what the others need."""
+        ...
+
+
+def measure(*, num_episodes: int = NUM_EPISODES, rounds: int = ROUNDS) -> None:
+    """Processor seconds of one process. Each round writes anew and reads other episodes; the medians count."""
+    before = machine()
+    made = _episodes(num_episodes)
+    measured = [_round(made, number) for number in range(rounds)]
+    figures = {
+        name: {what: median(one[name][what] for one in measured) for what in some} for name, some in measured[0].items()
+    }
+    _publish(figures, measured, num_episodes=num_episodes, before=before)
+
+
+def _episodes(count: int) -> list[Episode]:
+    """In memory, and without facts, for which Minari has no place."""
+    rows, _ = next(synthetic.Shape(num_episodes=count, episodes_per_file=count).files()).rows()
+    with tempfile.TemporaryDirectory(prefix="flywheel-formats-") as folder:
+        objects = open_objects(folder)
+        written = Table(objects=objects, name=layout.EPISODES, schema=episodes.SCHEMA, ranged=episodes.RANGED)
+        written.commit([written.write(rows)], transaction="all")
+        return [replace(episode, facts={}) for episode in DeltaEpisodes(objects=objects).read()]
+
+
+def _round(made: Sequence[Episode], number: int) -> dict[str, Figures]:
+    with tempfile.TemporaryDirectory(prefix="flywheel-formats-") as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Minari asks for an author and a place of the code.
+        os.environ["MINARI_DATASETS_PATH"] = f"{folder}/minari"
+        sides: dict[str, Side] = {
+            OURS: contenders.Flywheel(f"{folder}/flywheel"),
+            "minari, hdf5": contenders.Minari("hdf5"),
+            "minari, arrow": contenders.Minari("arrow"),
+            LIMIT: contenders.Plain(f"{folder}/plain.parquet"),
+        }
+        order = sorted(sides, reverse=bool(number % 2))
+        return {name: _figures(sides[name], made, np.random.default_rng(number)) for name in order}
+
+
+def _figures(side: Side, made: Sequence[Episode], rng: np.random.Generator) -> Figures:
+    meter = Meter()
+    side.write(made)
+    figures = {"written": sum(episode.num_decisions for episode in made) / meter.cpu_s}
+    side.read([0])
+    for size in PER_CALL:
+        asked = [rng.choice(len(made), size, replace=False).tolist() for _ in range(EPISODES_PER_MEASUREMENT // size)]
+        figures[f"random episodes, {size} a call"] = _rate(side.read, asked)
+    side.batch(0)
+    figures["random transitions"] = _rate(side.batch, range(1, NUM_BATCHES + 1))
+    return figures
+
+
+def _rate(work: Any, tasks: Iterable[Any]) -> float:
+    """Steps per processor second."""
+    meter = Meter()
+    steps = sum(work(task) for task in tasks)
+    return float(steps / meter.cpu_s)
+
+
+def _publish(
+    figures: Mapping[str, Figures], rounds: Sequence[Any], *, num_episodes: int, before: Mapping[str, Any]
+) -> None:
+    ours = figures[OURS]
+    ratios = {name: {what: ours[what] / rate for what, rate in some.items()} for name, some in figures.items()}
+    names = [OURS, *(name for name in sorted(figures) if name != OURS)]
+    header = ["steps per CPU second", *names, *(f"ratio to {name}" for name in names[1:])]
+    rows = [
+        [
+            what,
+            *(f"{figures[name][what]:,.0f}" for name in names),
+            *(f"{ratios[name][what]:.2f}" for name in names[1:]),
+        ]
+        for what in ours
+    ]
+    publish(
+        "formats",
+        title=f"{num_episodes:,} episodes of about 50 steps",
+        text=table(header, rows),
+        result={"num_episodes": num_episodes, "figures": figures, "ratios": ratios, "rounds": rounds},
+        before=before,
+    )

@@ -1,0 +1,109 @@
+"""Parts: the Parquet files of a table, read by their keys; which of them count is the table's log to say."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from flywheel.core.errors import NotFoundError, StoreError
+from flywheel.core.mixture import Indices
+from flywheel.store.cache import Cache
+from flywheel.store.objects import Objects
+
+MAX_KEPT_BYTES = 8 * 2**20
+"""Of footers, and as much of ids, that a table keeps of the files that it read."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Footer:
+    """What a file says of itself."""
+
+    metadata: pq.FileMetaData
+    starts: Indices
+    """Where its row groups start; the last entry is where it ends."""
+
+
+class Parts:
+    """What was read of a file's footer and ids is kept for the next reader."""
+
+    def __init__(self, *, objects: Objects, name: str, schema: pa.Schema) -> None:
+        """`name` of the table, for whoever reads of an error."""
+        self._objects, self._name, self._schema = objects, name, schema
+        self._footers: Cache[_Footer] = Cache(max_bytes=MAX_KEPT_BYTES)
+        self._ids: Cache[pa.Array] = Cache(max_bytes=MAX_KEPT_BYTES)
+
+    def rows(self, key: str, *, columns: Sequence[str]) -> pa.Table:
+        """All rows of a file. StoreError names it where it is missing or damaged."""
+        with self._parquet(key) as file:
+            return file.read(columns=list(columns), use_threads=False)
+
+    def group(self, key: str, index: int, *, columns: Sequence[str]) -> pa.Table:
+        """The rows of one row group of a file."""
+        with self._parquet(key) as file:
+            # One thread: so few rows are read sooner than shared out.
+            return file.read_row_group(index, columns=list(columns), use_threads=False)
+
+    def ids(self, key: str) -> tuple[pa.Array, Indices]:
+        """The first column of a file, and its row groups' `starts`."""
+        with self._source(key) as (source, footer):
+            ids = self._ids.get((key, source.size()), partial(self._read_ids, source, footer))
+        return ids, footer.starts
+
+    def starts(self, key: str) -> Indices:
+        """Where the row groups of a file start; the last entry is where it ends."""
+        with self._source(key) as (_, footer):
+            return footer.starts
+
+    def between(self, key: str, low: str, high: str, *, columns: Sequence[str]) -> pa.Table:
+        """The rows of the row groups of a file whose first column may hold values from low to high."""
+        with self._parquet(key) as file:
+            ranges = (
+                file.metadata.row_group(index).column(0).statistics for index in range(file.metadata.num_row_groups)
+            )
+            chosen = [
+                index
+                for index, known in enumerate(ranges)
+                if known is None or not known.has_min_max or (known.min <= high and known.max >= low)
+            ]
+            return file.read_row_groups(chosen, columns=list(columns), use_threads=False)
+
+    @contextmanager
+    def _parquet(self, key: str) -> Iterator[pq.ParquetFile]:
+        with self._source(key) as (source, footer), _file(source, footer) as file:
+            yield file
+
+    @contextmanager
+    def _source(self, key: str) -> Iterator[tuple[pa.NativeFile, "_Footer"]]:
+        try:
+            with self._objects.open(key) as source:
+                # A file never changes under its name; one of another size was damaged since.
+                yield source, self._footers.get((key, source.size()), partial(self._footer, key, source))
+        except NotFoundError as failure:
+            raise StoreError(f"{key}: missing: the table {self._name} needs it") from failure
+        except (pa.ArrowException, OSError, UnicodeDecodeError) as failure:
+            raise StoreError(f"{key}: damaged: {_first_line(failure)}") from failure
+
+    def _footer(self, key: str, source: pa.NativeFile) -> tuple["_Footer", int]:
+        metadata = pq.read_metadata(source)
+        if not metadata.schema.to_arrow_schema().equals(self._schema):
+            raise StoreError(f"{key}: damaged: its columns are not those of the table {self._name}")
+        sizes = [metadata.row_group(index).num_rows for index in range(metadata.num_row_groups)]
+        starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+        return _Footer(metadata=metadata, starts=starts), metadata.serialized_size
+
+    def _read_ids(self, source: pa.NativeFile, footer: "_Footer") -> tuple[pa.Array, int]:
+        with _file(source, footer) as file:
+            ids = file.read(columns=[self._schema.names[0]])[0].combine_chunks()
+        return ids, ids.nbytes
+
+
+def _file(source: pa.NativeFile, footer: _Footer) -> pq.ParquetFile:
+    return pq.ParquetFile(source, metadata=footer.metadata, pre_buffer=True, page_checksum_verification=True)
+
+
+def _first_line(failure: Exception) -> str:
+    return str(failure).partition("\n")[0]
