@@ -256,6 +256,7 @@ class TrainingRun:
             "num_steps": self._num_steps,
             "only_successes": self._only_successes,
             "batch_size": self._batch_size,
+            "memory_bytes": self._memory_bytes,
             "num_workers": self._place.num_workers,
             "flywheel": release(CODE_VERSION),
         }
