@@ -9,14 +9,18 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from importlib.metadata import files
+from io import BytesIO
 from pathlib import Path
 from typing import Self
 
 import pytest
 import urllib3
+from minio import Minio
+from minio.error import InvalidResponseError, S3Error, ServerError
 
 ACCESS_KEY, SECRET_KEY = "flywheel-tests", "only-for-tests"
 REGION = "us-east-1"
+READY_BUCKET, READY_KEY = "ready", "ready"
 READY_TIMEOUT_S = 60.0
 POLL_INTERVAL_S = 0.05
 PORTS = (
@@ -43,6 +47,7 @@ class Seaweed:
         self._folder = Path(tempfile.mkdtemp(prefix="weed-"))
         self._ports = dict(zip(PORTS, _free_ports(len(PORTS)), strict=True))
         self._process: subprocess.Popen[bytes] | None = None
+        self._client = self._own_client()
         (self._folder / "s3.json").write_text(json.dumps(_identities()))
 
     @property
@@ -121,13 +126,27 @@ class Seaweed:
         return [f"-s3.cert.file={self._certificates / 'cert.pem'}", f"-s3.key.file={self._certificates / 'key.pem'}"]
 
     def _is_ready(self) -> bool:
-        """Listing buckets needs every part of it; without credentials it must be refused, not fail."""
+        """What an earlier start wrote can be read, and something new be written: its volumes are known again."""
         try:
-            authority = None if self._certificates is None else str(self._certificates / "ca.pem")
-            pool = urllib3.PoolManager(retries=False, timeout=5.0, ca_certs=authority)
-            return pool.request("GET", f"{self.endpoint}/").status in (200, 403)
-        except urllib3.exceptions.HTTPError:
+            if self._client.bucket_exists(READY_BUCKET):
+                self._client.get_object(READY_BUCKET, READY_KEY).close()
+            else:
+                self._client.make_bucket(READY_BUCKET)
+            self._client.put_object(READY_BUCKET, READY_KEY, BytesIO(b"ready"), length=5)
+            return True
+        except (S3Error, ServerError, InvalidResponseError, urllib3.exceptions.HTTPError):
             return False
+
+    def _own_client(self) -> Minio:
+        authority = None if self._certificates is None else str(self._certificates / "ca.pem")
+        return Minio(
+            self.endpoint.partition("://")[2],
+            access_key=ACCESS_KEY,
+            secret_key=SECRET_KEY,
+            region=REGION,
+            secure=self._certificates is not None,
+            http_client=urllib3.PoolManager(retries=False, timeout=5.0, ca_certs=authority),
+        )
 
 
 def binary() -> Path:
