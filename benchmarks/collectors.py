@@ -17,13 +17,13 @@ from flywheel.cluster.collecting import RayCollectors
 from flywheel.cluster.session import RaySession
 from flywheel.cluster.shares import split
 from flywheel.config import Config
+from flywheel.core.behaviour import Behaviour
 from flywheel.core.environment import EnvironmentPool
 from flywheel.core.episode import EpisodeRequest
 from flywheel.core.rollout import run_episodes
 from flywheel.environments import suites
 from flywheel.learning.acting import LearnedPolicy
 from flywheel.learning.codec import load_actor
-from flywheel.ports import Behaviour
 
 BEHAVIOUR = Behaviour(policy_id=POLICY, sampled=True)
 WARM_UP_EPISODES = 8

@@ -15,8 +15,9 @@ from flywheel import wiring
 from flywheel.cluster.session import RaySession
 from flywheel.cluster.training import RayTrainer
 from flywheel.config import Config
+from flywheel.core.training import TrainingRequest
 from flywheel.learning import codec
-from flywheel.ports import TrainingRequest, unheard
+from flywheel.ports import unheard
 from flywheel.workers.training import Place
 
 

@@ -5,9 +5,11 @@ from pathlib import Path
 
 from flywheel import wiring
 from flywheel.config import Config, load
+from flywheel.core.behaviour import Behaviour
 from flywheel.core.episode import EpisodeRequest, Source
+from flywheel.core.training import TrainingRequest
 from flywheel.journal import Journal
-from flywheel.ports import Behaviour, Ports, TrainingRequest
+from flywheel.ports import Ports
 
 DEMO = Path(__file__).parents[1] / "deploy" / "examples" / "metaworld.yaml"
 POLICY = "policy-0000"

@@ -3,11 +3,13 @@
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 
-from flywheel.core.episode import EpisodeRequest, Floats
+from flywheel.core.behaviour import Behaviour
+from flywheel.core.episode import EpisodeRequest, EpisodeSummary, Floats
 from flywheel.core.errors import EndpointError
+from flywheel.core.training import TrainingRequest, TrainingResult
 from flywheel.learning.acting import Actor
 from flywheel.learning.codec import load_actor
-from flywheel.ports import Behaviour, EpisodeSummary, Notice, Observer, Part, Policies, TrainingRequest, TrainingResult
+from flywheel.ports import Notice, Observer, Part, Policies
 from flywheel.workers.collecting import Collector
 from flywheel.workers.training import TrainingRun
 

@@ -1,18 +1,16 @@
 """What the stages need from the world. Implemented in store, cluster and metrics; in memory in the tests."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
-from flywheel.core.episode import Episode, EpisodeRequest, Floats, Outcome, Source
-from flywheel.core.exclusion import Exclusion
-from flywheel.core.mixture import Mixture
+from flywheel.core.behaviour import Behaviour
+from flywheel.core.episode import Episode, EpisodeRequest, EpisodeSummary, Floats, Outcome, Source
+from flywheel.core.outline import Block, DataSize, Outline
 from flywheel.core.plan import Plan
 from flywheel.core.policy import PolicyVersion
 from flywheel.core.task import Label
+from flywheel.core.training import TrainingRequest, TrainingResult
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,24 +31,6 @@ class Notice:
 
     message: str = ""
     """For a person; empty: only the sign of life."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class EpisodeSummary:
-    """An episode without its arrays."""
-
-    episode_id: str
-    task: str
-    scene: str
-    source: Source
-    iteration: int
-    behaviour_policy: str
-    seed: int
-    initial_state: str
-    outcome: Outcome
-    num_decisions: int
-    time_to_success_s: float | None
-    error: str | None
 
 
 class EpisodeTable(Protocol):
@@ -135,48 +115,6 @@ class LabelTable(Protocol):
     def labelled(self, episode_ids: Iterable[str], *, version: int | None = None) -> set[str]:
         """Those of the episodes that have a label. Reads no rewards."""
         ...
-
-
-@dataclass(frozen=True, kw_only=True)
-class DataSize:
-    """Of two pinned versions, from the tables' logs alone."""
-
-    num_episodes: int
-    num_labels: int
-    max_decisions: int
-    """No episode has more."""
-
-
-@dataclass(frozen=True, kw_only=True, order=True)
-class Block:
-    """Episodes of one file that are read together."""
-
-    key: str
-    index: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class Outline:
-    """The labels of one file's episodes without their arrays: an entry per episode and task, all [N]."""
-
-    key: str
-    blocks: NDArray[np.int64]
-    """Index of the block that the episode is in."""
-    rows: NDArray[np.int64]
-    """Its place in the file."""
-    episode_ids: Sequence[str]
-    behaviour_policies: Sequence[str]
-    sources: Sequence[str]
-    episode_tasks: Sequence[str]
-    """What the episode was made for."""
-    tasks: Sequence[str]
-    """Under which it was labelled."""
-    iterations: NDArray[np.int64]
-    num_decisions: NDArray[np.int64]
-    crashed: NDArray[np.bool_]
-    successes: Sequence[bool | None]
-    lengths: NDArray[np.int64]
-    """T' of each label."""
 
 
 class Catalogue(Protocol):
@@ -283,57 +221,12 @@ class Checkpoints(Protocol):
         ...
 
 
-@dataclass(frozen=True, kw_only=True)
-class TrainingRequest:
-    """A policy version to be trained."""
-
-    iteration: int
-    policy_id: str
-    parent: str | None
-    episodes_version: int
-    labels_version: int
-    mixture: Mixture
-    num_updates: int
-    bc_weight: float
-    temperature: float
-    learning_rate: float
-    seed: int
-    excluded: Exclusion = field(default_factory=Exclusion)
-    """Episodes that are left out."""
-    recalls: tuple[int, ...] = ()
-    """The recalls that say so."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainingResult:
-    """A finished policy version and the last means of the learner's figures."""
-
-    version: PolicyVersion
-    metrics: Mapping[str, float]
-    shares: Mapping[str, Any] = field(default_factory=dict)
-    """What the batches held on average: by source, task, outcome and age in iterations."""
-
-
 class Trainer(Protocol):
     """Trains a policy version and saves it."""
 
     def train(self, request: TrainingRequest, observer: "Observer") -> TrainingResult:
         """Goes on from the newest checkpoint of the same request. TrainingError: it failed, with the root cause."""
         ...
-
-
-@dataclass(frozen=True, kw_only=True)
-class Behaviour:
-    """Who acts, and how."""
-
-    policy_id: str | None
-    """None: the task's demonstrator."""
-    sampled: bool
-    """Draw actions from the policy's distribution, or take its most likely ones."""
-    sharpness: float = 1.0
-    """Power of the distribution that sampled actions are drawn from: above 1, nearer to the most likely ones."""
-    random_actions: float = 0.0
-    """Share of decisions replaced by uniform random actions."""
 
 
 class Collectors(Protocol):

@@ -19,9 +19,10 @@ from flywheel.core.errors import ConfigError
 from flywheel.core.gate import PromotionGate
 from flywheel.core.mixture import Mixture
 from flywheel.core.plan import Plan
+from flywheel.core.training import TrainingRequest
 from flywheel.environments import suites
 from flywheel.local import LocalCollectors, LocalEndpoint, LocalRelabeler, LocalTrainer, StoredPolicies
-from flywheel.ports import Observer, Part, Policies, Ports, TrainingRequest
+from flywheel.ports import Observer, Part, Policies, Ports
 from flywheel.report import write as report
 from flywheel.report.results import build_report
 from flywheel.report.schema import Report

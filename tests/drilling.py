@@ -15,7 +15,7 @@ from torch import nn
 from flywheel.core.contract import Body, Modality, unite
 from flywheel.core.episode import Source
 from flywheel.core.mixture import Mixture
-from flywheel.ports import TrainingRequest
+from flywheel.core.training import TrainingRequest
 from flywheel.store.checkpoints import ObjectCheckpoints
 from flywheel.store.episodes import DeltaEpisodes
 from flywheel.store.labels import DeltaLabels

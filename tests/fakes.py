@@ -10,21 +10,19 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 from factories import content, crashed_episode, random_episode
 
-from flywheel.core.episode import Episode, EpisodeRequest, Floats, Outcome, Source
+from flywheel.core.behaviour import Behaviour
+from flywheel.core.episode import Episode, EpisodeRequest, EpisodeSummary, Floats, Outcome, Source
 from flywheel.core.errors import CheckpointError, NotFoundError, RecordExistsError, StoreError
 from flywheel.core.policy import PolicyVersion
 from flywheel.core.task import Label, Task
+from flywheel.core.training import TrainingRequest, TrainingResult
 from flywheel.ports import (
-    Behaviour,
-    EpisodeSummary,
     EpisodeTable,
     LabelTable,
     Observer,
     Part,
     Policies,
     Proof,
-    TrainingRequest,
-    TrainingResult,
     unheard,
     unproven,
 )

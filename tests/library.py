@@ -6,8 +6,8 @@ from pathlib import Path
 from factories import random_label
 
 from flywheel.core.episode import Episode
+from flywheel.core.outline import Outline
 from flywheel.core.task import Label
-from flywheel.ports import Outline
 from flywheel.store.catalogue import DeltaCatalogue
 from flywheel.store.episodes import DeltaEpisodes
 from flywheel.store.labels import DeltaLabels

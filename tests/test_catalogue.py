@@ -4,7 +4,7 @@ from factories import content, crashed_episode, random_episode, random_label
 from library import Library
 
 from flywheel.core.episode import Source
-from flywheel.ports import Block, DataSize
+from flywheel.core.outline import Block, DataSize
 
 
 @pytest.fixture

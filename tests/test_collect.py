@@ -1,9 +1,9 @@
 from fakes import ScriptedCollectors
 from world import PUSH, REACH, World
 
+from flywheel.core.behaviour import Behaviour
 from flywheel.core.episode import Source
 from flywheel.core.iteration import Iteration
-from flywheel.ports import Behaviour
 from flywheel.stages.collect import collect
 
 SECOND = Iteration(number=2, live="policy-0001", candidate="policy-0001")

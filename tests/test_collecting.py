@@ -8,12 +8,13 @@ from factories import policy_version
 from fakes import DirectWriter, MemoryEpisodes, MemoryPolicies
 from networks import CONTRACT, REACH, SIZES, TURN, make_network
 
+from flywheel.core.behaviour import Behaviour
 from flywheel.core.environment import Transition
-from flywheel.core.episode import EpisodeRequest, Outcome, Source
+from flywheel.core.episode import EpisodeRequest, EpisodeSummary, Outcome, Source
 from flywheel.core.errors import CheckpointError
 from flywheel.core.task import Recorded, Task
 from flywheel.learning import codec
-from flywheel.ports import Behaviour, EpisodeSummary, Part
+from flywheel.ports import Part
 from flywheel.workers.collecting import EPISODES_PER_PART, Collector, summary
 
 BODIES = {"suite/reach": REACH, "suite/turn": TURN}

@@ -14,9 +14,10 @@ from listening import Listener
 
 from flywheel.cluster.collecting import RayCollectors
 from flywheel.cluster.session import RaySession
+from flywheel.core.behaviour import Behaviour
 from flywheel.core.episode import Episode, Outcome
 from flywheel.core.errors import CheckpointError, EnvironmentFailure
-from flywheel.ports import Behaviour, Notice, Part
+from flywheel.ports import Notice, Part
 from flywheel.store.episodes import DeltaEpisodes
 from flywheel.store.objects import open_objects
 from flywheel.store.policies import ObjectPolicies

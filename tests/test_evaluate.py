@@ -1,10 +1,10 @@
 from fakes import ScriptedCollectors
 from world import PUSH, REACH, World, skilled
 
+from flywheel.core.behaviour import Behaviour
 from flywheel.core.episode import Outcome, Source
 from flywheel.core.gate import Decision, PromotionGate, Verdict
 from flywheel.core.iteration import Iteration, Stage
-from flywheel.ports import Behaviour
 from flywheel.stages.evaluate import evaluate
 
 TRAINED = {Stage.TRAIN: {"policy_id": "policy-0001"}}

@@ -2,8 +2,8 @@ import pytest
 from fakes import ScriptedCollectors
 from world import PUSH, REACH, World, skilled
 
-from flywheel.core.episode import Outcome, Source
-from flywheel.ports import Behaviour, EpisodeSummary
+from flywheel.core.behaviour import Behaviour
+from flywheel.core.episode import EpisodeSummary, Outcome, Source
 from flywheel.stages.gather import gather, results
 
 BEHAVIOUR = Behaviour(policy_id="policy-0001", sampled=False)

@@ -5,10 +5,12 @@ from factories import crashed_episode, policy_version, random_episode
 from fakes import MemoryPolicies, Notebook
 from networks import CONTRACT, SIZES, make_network
 
+from flywheel.core.behaviour import Behaviour
 from flywheel.core.errors import CheckpointError, EndpointError
+from flywheel.core.training import TrainingResult
 from flywheel.learning import codec
 from flywheel.local import LocalCollectors, LocalEndpoint, LocalRelabeler, LocalTrainer, StoredPolicies
-from flywheel.ports import Behaviour, Notice, Part, TrainingResult
+from flywheel.ports import Notice, Part
 from flywheel.workers.collecting import summary
 
 BEHAVIOUR = Behaviour(policy_id=None, sampled=True)

@@ -3,9 +3,9 @@ from factories import random_episode
 from fakes import DirectRelabeler
 from world import PUSH, REACH, TASKS, World
 
+from flywheel.core.behaviour import Behaviour
 from flywheel.core.episode import Outcome, Source
 from flywheel.core.iteration import Iteration, Stage
-from flywheel.ports import Behaviour
 from flywheel.stages.collect import collect
 from flywheel.stages.evaluate import evaluate
 from flywheel.stages.gather import gather

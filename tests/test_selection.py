@@ -4,7 +4,7 @@ from factories import random_episode
 
 from flywheel.core.episode import Source
 from flywheel.core.exclusion import Exclusion
-from flywheel.ports import Outline
+from flywheel.core.outline import Outline
 from flywheel.workers.selection import selected, trainable
 
 

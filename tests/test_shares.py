@@ -5,8 +5,8 @@ from counting import counting_requests
 from factories import random_episode
 
 from flywheel.cluster.shares import Share, split
-from flywheel.core.episode import EpisodeRequest
-from flywheel.ports import EpisodeSummary, Part
+from flywheel.core.episode import EpisodeRequest, EpisodeSummary
+from flywheel.ports import Part
 from flywheel.workers.collecting import summary
 
 

@@ -7,7 +7,8 @@ from counting import CountingCollectors, counting_requests, decide_fates
 from factories import random_episode
 from odd_store import OddStore
 
-from flywheel.ports import Behaviour, Notice, Part
+from flywheel.core.behaviour import Behaviour
+from flywheel.ports import Notice, Part
 from flywheel.store.episodes import DeltaEpisodes
 from flywheel.store.objects import open_objects
 from flywheel.store.retries import Patience

@@ -18,8 +18,8 @@ from flywheel.core.errors import CheckpointError, EpisodeError, RecordExistsErro
 from flywheel.core.exclusion import Exclusion
 from flywheel.core.mixture import Mixture
 from flywheel.core.policy import PolicyVersion
+from flywheel.core.training import TrainingRequest
 from flywheel.learning import codec
-from flywheel.ports import TrainingRequest
 from flywheel.workers.training import METRICS, SHARES, Place, TrainingRun
 
 BODY = Body(

@@ -14,10 +14,11 @@ import torch
 from ray.exceptions import RayActorError, RayTaskError
 
 from flywheel.cluster.shares import Share, split
-from flywheel.core.episode import EpisodeRequest
+from flywheel.core.behaviour import Behaviour
+from flywheel.core.episode import EpisodeRequest, EpisodeSummary
 from flywheel.core.errors import EnvironmentFailure, FlywheelError
 from flywheel.core.rollout import failed_episode
-from flywheel.ports import Behaviour, EpisodeSummary, EpisodeTable, Notice, Observer, Part
+from flywheel.ports import EpisodeTable, Notice, Observer, Part
 from flywheel.workers.collecting import Collector, summary
 
 START_ATTEMPTS = 3

@@ -5,8 +5,9 @@ from collections.abc import Callable, Sequence
 import ray
 from ray.exceptions import RayTaskError
 
+from flywheel.core.episode import EpisodeSummary
 from flywheel.core.errors import FlywheelError
-from flywheel.ports import EpisodeSummary, Observer, Part
+from flywheel.ports import Observer, Part
 
 EPISODES_PER_TASK = 256
 

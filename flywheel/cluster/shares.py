@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from flywheel.core.episode import EpisodeRequest
-from flywheel.ports import EpisodeSummary, Part
+from flywheel.core.episode import EpisodeRequest, EpisodeSummary
+from flywheel.ports import Part
 
 
 @dataclass

@@ -18,7 +18,8 @@ from torch import nn
 
 from flywheel.cluster.progress import Progress
 from flywheel.core.errors import FlywheelError, TrainingError
-from flywheel.ports import Observer, TrainingRequest, TrainingResult
+from flywheel.core.training import TrainingRequest, TrainingResult
+from flywheel.ports import Observer
 from flywheel.workers.training import Place, TrainingRun
 
 PROGRESS_INTERVAL_S = 0.25

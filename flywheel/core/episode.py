@@ -132,3 +132,21 @@ class Episode:
 
     def _refuse(self, name: str, reason: str) -> None:
         raise EpisodeError(f"episode {self.episode_id}: {name}: {reason}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class EpisodeSummary:
+    """An episode without its arrays."""
+
+    episode_id: str
+    task: str
+    scene: str
+    source: Source
+    iteration: int
+    behaviour_policy: str
+    seed: int
+    initial_state: str
+    outcome: Outcome
+    num_decisions: int
+    time_to_success_s: float | None
+    error: str | None

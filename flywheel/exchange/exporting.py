@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
-from flywheel.core.episode import Episode, Outcome, Source
+from flywheel.core.episode import Episode, EpisodeSummary, Outcome, Source
 from flywheel.core.errors import ConfigError
 from flywheel.exchange.formats import ONE_FOR_ALL, Dataset, folder_of, module_of
-from flywheel.ports import EpisodeSummary, EpisodeTable
+from flywheel.ports import EpisodeTable
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from flywheel.core.episode import EpisodeSummary
 from flywheel.core.errors import ConfigError, NotFoundError, StoreError, StoreUnavailableError
 from flywheel.core.exclusion import active
 from flywheel.core.policy import PolicyVersion
 from flywheel.core.task import Label
 from flywheel.lineage.policy import exclusion_of, trainable
 from flywheel.lineage.recall import recalls
-from flywheel.ports import EpisodeSummary
 from flywheel.store import layout
 from flywheel.store.tables import DataFile, Table
 from flywheel.store.whole import Store

@@ -5,14 +5,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from flywheel.core.episode import Outcome, Source
+from flywheel.core.episode import EpisodeSummary, Outcome, Source
 from flywheel.core.errors import ConfigError, StoreError, StoreUnavailableError
 from flywheel.core.exclusion import Exclusion, Recall, exclusion
 from flywheel.core.iteration import Iteration, Stage
 from flywheel.core.policy import PolicyVersion
 from flywheel.lineage.recall import recalls
 from flywheel.loop import history
-from flywheel.ports import EpisodeSummary
 from flywheel.store import layout
 from flywheel.store.whole import Store
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from flywheel.core.episode import Episode, Outcome, Source
-from flywheel.ports import EpisodeSummary, EpisodeTable
+from flywheel.core.episode import Episode, EpisodeSummary, Outcome, Source
+from flywheel.ports import EpisodeTable
 from flywheel.report.schema import Report
 
 BACKENDS = ("egl", "osmesa")

@@ -4,11 +4,11 @@ from typing import Any
 
 import numpy as np
 
-from flywheel.core.episode import Outcome, Source
+from flywheel.core.episode import EpisodeSummary, Outcome, Source
 from flywheel.core.errors import EndpointError
 from flywheel.core.gate import Decision
 from flywheel.core.iteration import Iteration, Stage
-from flywheel.ports import EpisodeSummary, Ports
+from flywheel.ports import Ports
 
 
 def deploy(iteration: Iteration, ports: Ports) -> dict[str, Any]:

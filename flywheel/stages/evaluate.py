@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
-from flywheel.core.episode import Outcome, Source
+from flywheel.core.behaviour import Behaviour
+from flywheel.core.episode import EpisodeSummary, Outcome, Source
 from flywheel.core.gate import Decision, Pair
 from flywheel.core.iteration import Iteration, Stage
 from flywheel.core.plan import Plan
-from flywheel.ports import Behaviour, EpisodeSummary, Ports
+from flywheel.ports import Ports
 from flywheel.stages.gather import Order, gather, results
 
 

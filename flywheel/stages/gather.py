@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
-from flywheel.core.episode import EpisodeRequest, Outcome
+from flywheel.core.behaviour import Behaviour
+from flywheel.core.episode import EpisodeRequest, EpisodeSummary, Outcome
 from flywheel.core.policy import SuccessRate
-from flywheel.ports import Behaviour, EpisodeSummary, Ports
+from flywheel.ports import Ports
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,10 +2,11 @@
 
 from typing import Any
 
+from flywheel.core.behaviour import Behaviour
 from flywheel.core.episode import Source
 from flywheel.core.iteration import Iteration
 from flywheel.core.plan import Plan
-from flywheel.ports import Behaviour, Ports
+from flywheel.ports import Ports
 from flywheel.stages.gather import Order, gather, results
 
 

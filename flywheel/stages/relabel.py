@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from flywheel.core.episode import Outcome, Source
+from flywheel.core.episode import EpisodeSummary, Outcome, Source
 from flywheel.core.iteration import Iteration
-from flywheel.ports import EpisodeSummary, Ports
+from flywheel.ports import Ports
 
 
 def relabel(iteration: Iteration, ports: Ports) -> dict[str, Any]:

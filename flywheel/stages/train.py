@@ -6,7 +6,8 @@ from typing import Any
 from flywheel.core.exclusion import RECALLS, Recall, active, exclusion
 from flywheel.core.iteration import Iteration, Stage
 from flywheel.core.plan import InitialWeights, at
-from flywheel.ports import Ports, Records, TrainingRequest
+from flywheel.core.training import TrainingRequest
+from flywheel.ports import Ports, Records
 
 
 def train(iteration: Iteration, ports: Ports) -> dict[str, Any]:

@@ -8,8 +8,8 @@ import pyarrow.compute as pc
 
 from flywheel.core.episode import Episode
 from flywheel.core.mixture import Indices
+from flywheel.core.outline import Block, DataSize, Outline
 from flywheel.core.task import Label
-from flywheel.ports import Block, DataSize, Outline
 from flywheel.store.episodes import DeltaEpisodes
 from flywheel.store.labels import DeltaLabels
 from flywheel.store.tables import DataFile

@@ -9,10 +9,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from flywheel.core.episode import Episode, Outcome, Source
+from flywheel.core.episode import Episode, EpisodeSummary, Outcome, Source
 from flywheel.core.errors import EpisodeError, NotFoundError, StoreError
 from flywheel.core.mixture import Indices
-from flywheel.ports import EpisodeSummary, Part
+from flywheel.ports import Part
 from flywheel.store import layout
 from flywheel.store.columns import BOOLS, FLOATS, NAMED, NamedArrays, arrays, lists, named_lists
 from flywheel.store.objects import Objects

@@ -9,7 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from flywheel.config.retention import RetentionRule
-from flywheel.ports import EpisodeSummary, Part
+from flywheel.core.episode import EpisodeSummary
+from flywheel.ports import Part
 from flywheel.store import layout
 from flywheel.store.tables import DataFile, Table
 from flywheel.store.whole import Store

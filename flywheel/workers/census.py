@@ -10,8 +10,8 @@ from flywheel.core.episode import Source
 from flywheel.core.errors import EpisodeError
 from flywheel.core.exclusion import Exclusion
 from flywheel.core.mixture import Cells, Indices, Mixture, Shares, densities
+from flywheel.core.outline import Block, Outline
 from flywheel.core.transition import outcome_code, source_code
-from flywheel.ports import Block, Outline
 from flywheel.workers.selection import NOTHING, selected
 
 

@@ -3,12 +3,13 @@
 from collections.abc import Callable, Iterator, Sequence
 from time import perf_counter
 
+from flywheel.core.behaviour import Behaviour
 from flywheel.core.environment import Environment, EnvironmentPool
-from flywheel.core.episode import Episode, EpisodeRequest
+from flywheel.core.episode import Episode, EpisodeRequest, EpisodeSummary
 from flywheel.core.rollout import Policy, run_episodes
 from flywheel.learning.acting import LearnedPolicy
 from flywheel.learning.codec import load_actor
-from flywheel.ports import Behaviour, EpisodeSummary, Notice, Part, PartWriter, Policies
+from flywheel.ports import Notice, Part, PartWriter, Policies
 
 EPISODES_PER_PART = 64
 

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from flywheel.core.episode import Episode, Source
 from flywheel.core.exclusion import Exclusion
-from flywheel.ports import Outline
+from flywheel.core.outline import Outline
 
 NOTHING = Exclusion()
 

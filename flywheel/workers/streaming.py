@@ -16,9 +16,10 @@ from flywheel.core.episode import Episode
 from flywheel.core.errors import ConfigError
 from flywheel.core.exclusion import Exclusion
 from flywheel.core.mixture import Indices, Mixture, Shares, effective_shares
+from flywheel.core.outline import Block
 from flywheel.core.task import Label
 from flywheel.core.transition import TransitionBatch, Transitions
-from flywheel.ports import Block, Catalogue
+from flywheel.ports import Catalogue
 from flywheel.workers.census import Census
 from flywheel.workers.selection import NOTHING, trainable
 from flywheel.workers.window import Window

@@ -17,6 +17,7 @@ from flywheel.core.contract import Contract, contract_digest
 from flywheel.core.errors import CheckpointError, RecordExistsError, TrainingError
 from flywheel.core.policy import PolicyVersion
 from flywheel.core.sampling import MemorySampler, Sampler
+from flywheel.core.training import TrainingRequest, TrainingResult
 from flywheel.core.transition import Transitions, frame_bytes, transition_bytes
 from flywheel.learning import codec
 from flywheel.learning.actor_critic import ActorCritic
@@ -27,8 +28,6 @@ from flywheel.ports import (
     EpisodeTable,
     LabelTable,
     Policies,
-    TrainingRequest,
-    TrainingResult,
     unheard,
 )
 from flywheel.workers.proof import prove
