@@ -14,7 +14,7 @@ demo: $(READY) ## Turn the wheel on three Meta-World tasks and write a report
 	$(BIN)/flywheel demo
 
 test: $(READY) ## Run the tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
 
 soak: $(READY) ## Kill a small run at random, again and again, and check what is left
 	$(BIN)/python tests/soak.py --runs 30
