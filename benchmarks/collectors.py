@@ -12,7 +12,6 @@ import torch
 
 from benchmarks.material import POLICY, Material
 from benchmarks.writing import machine, publish, table
-from flywheel import wiring
 from flywheel.cluster.collecting import RayCollectors
 from flywheel.cluster.session import RaySession
 from flywheel.cluster.shares import split
@@ -24,6 +23,7 @@ from flywheel.core.rollout import run_episodes
 from flywheel.environments import suites
 from flywheel.learning.acting import LearnedPolicy
 from flywheel.learning.codec import load_actor
+from flywheel.workshop import Workshop, policies_of
 
 BEHAVIOUR = Behaviour(policy_id=POLICY, sampled=True)
 WARM_UP_EPISODES = 8
@@ -32,7 +32,7 @@ WARM_UP_EPISODES = 8
 def measure(material: Material, *, num_collectors: int = 2, episodes_per_task: int = 60, rounds: int = 3) -> None:
     """Both sides stay up and are warmed up; each round measures both, in turns the one or the other first."""
     before = machine()
-    workshop = wiring.Workshop(config=material.config, store=material.store)
+    workshop = Workshop(config=material.config, store=material.store)
     repeat = material.config.suites[0].action_repeat
     measured: list[dict[str, Any]] = []
     with RaySession(num_cpus=num_collectors + 1), _plain_loops(material, num_collectors) as loops:
@@ -115,7 +115,7 @@ def _plain_loops(material: Material, count: int) -> Iterator[list[Connection]]:
 
 def _loop(connection: Connection, config: Config, store: str) -> None:
     torch.set_num_threads(1)
-    actor = load_actor(wiring.policies_of(store).load(POLICY), origin=POLICY)
+    actor = load_actor(policies_of(store).load(POLICY), origin=POLICY)
     num_environments = config.collect.num_environments
     environments = EnvironmentPool(make=suites.factory(config.suites), capacity=num_environments)
     while (requests := connection.recv()) is not None:

@@ -10,7 +10,6 @@ import torch
 
 from benchmarks.material import POLICY, Material
 from benchmarks.writing import machine, publish, table
-from flywheel import wiring
 from flywheel.core.environment import Environment, EnvironmentPool, Observation, Transition
 from flywheel.core.episode import Floats
 from flywheel.core.rollout import run_episodes
@@ -19,6 +18,7 @@ from flywheel.learning.acting import Actor, LearnedPolicy
 from flywheel.learning.codec import load_actor
 from flywheel.ports import unheard
 from flywheel.workers.training import Place
+from flywheel.workshop import Workshop, policies_of
 
 NUM_RESETS = 20
 NUM_DECISIONS = 200
@@ -31,7 +31,7 @@ def measure(material: Material, *, episodes_per_task: int = 32) -> None:
     """One process, one thread. Seconds are those of the processor: what else runs on the machine counts little."""
     before = machine()
     torch.set_num_threads(1)
-    actor = load_actor(wiring.policies_of(material.store).load(POLICY), origin=POLICY)
+    actor = load_actor(policies_of(material.store).load(POLICY), origin=POLICY)
     num_environments = material.config.collect.num_environments
     floors = {f"reset of {task}, ms": 1e3 * _reset_s(material, task) for task in actor.contract.tasks}
     floors |= {f"{task}, environment steps/s": _steps_per_s(material, task) for task in actor.contract.tasks}
@@ -84,7 +84,7 @@ def _forward_s(actor: Actor, size: int) -> float:
 def _update_s(material: Material) -> float:
     """The batch drawn anew each time, as in training."""
     request = material.training("floor", num_updates=NUM_UPDATES)
-    run = wiring.Workshop(config=material.config, store=material.store).training_run(request, Place())
+    run = Workshop(config=material.config, store=material.store).training_run(request, Place())
     sampler = run._sampler()
     learner = run._learner(sampler, unheard)
 

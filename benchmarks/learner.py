@@ -19,6 +19,7 @@ from flywheel.core.training import TrainingRequest
 from flywheel.learning import codec
 from flywheel.ports import unheard
 from flywheel.workers.training import Place
+from flywheel.workshop import Workshop
 
 
 def measure(material: Material, *, num_updates: int = 600, rounds: int = 2) -> None:
@@ -28,7 +29,7 @@ def measure(material: Material, *, num_updates: int = 600, rounds: int = 2) -> N
     must end with the same weights.
     """
     before = machine()
-    workshop = wiring.Workshop(config=material.config, store=material.store)
+    workshop = Workshop(config=material.config, store=material.store)
     trainer = RayTrainer(run=workshop.training_run, num_workers=1, num_threads=1, use_gpu=False)
     measured: list[dict[str, Any]] = []
     with RaySession(num_cpus=wiring.num_places(material.config.resources)):
@@ -99,7 +100,7 @@ def _train_plainly(request: TrainingRequest, material: Material) -> dict[str, An
 
 def _updates(connection: Connection, request: TrainingRequest, config: Config, store: str) -> None:
     torch.set_num_threads(1)
-    run = wiring.Workshop(config=config, store=store).training_run(request, Place())
+    run = Workshop(config=config, store=store).training_run(request, Place())
     # The run's own parts; what is measured is the loop around them.
     sampler = run._sampler()
     learner = run._learner(sampler, unheard)

@@ -18,7 +18,7 @@ from flywheel.config import parse
 from flywheel.core.episode import Source
 from flywheel.core.iteration import Iteration
 from flywheel.loop import final_key, record_key, recorded
-from flywheel.wiring import Workshop
+from flywheel.workshop import Workshop
 
 DEADLINE_S = 400.0
 POLL_INTERVAL_S = 0.02

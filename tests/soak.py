@@ -30,7 +30,7 @@ from seaweed import Seaweed
 from small import small_settings
 
 from flywheel.config import parse
-from flywheel.wiring import Workshop
+from flywheel.workshop import Workshop
 
 ITERATIONS = 1
 MOST_RECORDS = 9

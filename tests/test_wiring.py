@@ -32,6 +32,7 @@ from flywheel.core.mixture import Mixture
 from flywheel.core.plan import InitialWeights
 from flywheel.loop import run
 from flywheel.store.objects import open_objects
+from flywheel.workshop import Workshop
 
 HOPELESS = {"suite": "gym", "tasks": ["MountainCar-v0"], "max_decisions": 10, "success_key": "terminated"}
 """Random actions never climb the hill."""
@@ -300,7 +301,7 @@ def test_where_nothing_can_be_scored_the_run_ends_and_its_report_says_why(tmp_pa
 )
 def test_algorithms_are_weights_of_one_loss(algorithm, bc_weight, tmp_path):
     config = small_config(train={"algorithm": algorithm, "bc_weight": [0.7, 0.2]})
-    assert wiring.Workshop(config=config, store=str(tmp_path)).plan().bc_weight == bc_weight
+    assert Workshop(config=config, store=str(tmp_path)).plan().bc_weight == bc_weight
 
 
 def test_filtered_cloning_learns_from_successes_only(tmp_path):
@@ -323,7 +324,7 @@ def test_the_plan_is_the_configurations(tmp_path):
         train={"initial_weights": "live", "mixture": {"sources": {"demonstration": 0.25, "relabelled": 0.75}}},
         gate={"margin": 0.2},
     )
-    plan = wiring.Workshop(config=config, store=str(tmp_path)).plan()
+    plan = Workshop(config=config, store=str(tmp_path)).plan()
     assert plan.demonstrations == {"gym/MountainCar-v0": 7, "metaworld/reach-v3": 5}
     assert plan.initial_weights is InitialWeights.LIVE
     assert plan.mixture == (Mixture(sources={"demonstration": 0.25, "relabelled": 0.75}),)
@@ -331,14 +332,14 @@ def test_the_plan_is_the_configurations(tmp_path):
 
 
 def test_a_workshop_can_be_sent_to_another_process(tmp_path):
-    workshop = wiring.Workshop(config=small_config(), store=str(tmp_path))
+    workshop = Workshop(config=small_config(), store=str(tmp_path))
     received = pickle.loads(pickle.dumps(workshop))
     assert received.plan() == workshop.plan()
     assert received.contract == workshop.contract
 
 
 def test_the_contract_is_of_all_tasks(tmp_path):
-    contract = wiring.Workshop(config=small_config(), store=str(tmp_path)).contract
+    contract = Workshop(config=small_config(), store=str(tmp_path)).contract
     assert contract.tasks == TASKS
     assert contract.action_sizes == dict.fromkeys(TASKS, 1)
     assert contract.presence[TASKS[0]] != contract.presence[TASKS[1]]
@@ -352,7 +353,7 @@ def test_an_embedded_ray_has_a_place_for_every_process():
 
 
 def test_what_a_policy_sees_and_does_is_recorded_and_checked(copied):
-    contract = contract_digest(wiring.Workshop(config=small_config(), store=str(copied)).contract)
+    contract = contract_digest(Workshop(config=small_config(), store=str(copied)).contract)
     ports = ports_of(copied)
     assert ports.contract() == contract
     assert ports.records.read("iterations/0001/train")["contract"] == contract
