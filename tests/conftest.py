@@ -23,6 +23,8 @@ REQUIRE_OPTIONAL = os.environ.get("FLYWHEEL_REQUIRE_OPTIONAL") == "1"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # Those that may take longest come first: at the end, no process of several waits long for another.
+    items.sort(key=lambda item: item.get_closest_marker("timeout") is None)
     if shutil.which("nvidia-smi") is None:
         for item in items:
             if item.get_closest_marker("gpu"):
