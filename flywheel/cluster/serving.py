@@ -14,12 +14,14 @@ from typing import Any
 from uuid import uuid4
 
 import numpy as np
+import ray
 import torch
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from ray import serve
-from ray.exceptions import RayError
+from ray.exceptions import RayActorError, RayError
+from ray.serve._private.constants import SERVE_CONTROLLER_NAME, SERVE_NAMESPACE
 from ray.serve.context import _get_global_client
 from ray.serve.exceptions import RayServeException
 from ray.serve.schema import ApplicationStatus, ServeDeploySchema
@@ -33,6 +35,7 @@ from flywheel.ports import Policies
 APPLICATION = "flywheel"
 DEPLOYMENT = "policy"
 START_TIMEOUT_S = 120.0
+END_TIMEOUT_S = 30.0
 REQUEST_TIMEOUT_S = 30.0
 PORTS = range(20_000, 32_000)
 """Free ones are looked for here: above Ray's own, and below those that systems give to outgoing connections.
@@ -197,7 +200,7 @@ class ServeEndpoint:
         """Ends Serve if this endpoint started it."""
         with self._starting:
             if self._started:
-                serve.shutdown()
+                _end_serve()
                 self._started = False
 
     def _attempt(self, policy_id: str | None) -> dict[str, Any]:
@@ -256,6 +259,18 @@ class ServeEndpoint:
 
 def _client() -> Any:
     return _get_global_client()
+
+
+def _end_serve() -> None:
+    """Not by `serve.shutdown` alone: it waits for an answer that never comes, and Ray prints that as a failed task."""
+    with suppress(RayActorError):
+        ray.get(_client()._controller.graceful_shutdown.remote(wait=False))
+    deadline = monotonic() + END_TIMEOUT_S
+    with suppress(ValueError):  # There is no such actor any more.
+        while monotonic() < deadline:
+            ray.get_actor(SERVE_CONTROLLER_NAME, namespace=SERVE_NAMESPACE)
+            sleep(POLL_INTERVAL_S)
+    serve.shutdown()
 
 
 def _free_port(host: str) -> int:
