@@ -1,7 +1,7 @@
 """Composition root: a configuration and a store become the ports of a loop. Nothing here decides anything."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 from flywheel.cluster.collecting import RayCollectors
 from flywheel.cluster.relabeling import RayRelabeler
@@ -107,10 +107,16 @@ def on_ray(config: Config, store: str, observer: Observer) -> Iterator[Ports]:
         num_environments=config.collect.num_environments,
         episode_timeout_s=config.collect.episode_timeout_s,
     )
+    trainer = RayTrainer(
+        run=workshop.training_run,
+        num_workers=resources.num_train_workers,
+        num_threads=resources.train_threads,
+        use_gpu=resources.use_gpu,
+    )
     endpoint = ServeEndpoint(
         policies=f"{policies_of.__module__}:{policies_of.__name__}", store=store, port=resources.endpoint_port
     )
-    try:
+    with closing(collectors), closing(trainer), closing(endpoint):
         yield Ports(
             plan=workshop.plan(),
             contract=lambda: contract_digest(workshop.contract),
@@ -120,19 +126,11 @@ def on_ray(config: Config, store: str, observer: Observer) -> Iterator[Ports]:
             policies=workshop.policies,
             collectors=collectors,
             relabeler=RayRelabeler(relabel=workshop.relabel),
-            trainer=RayTrainer(
-                run=workshop.training_run,
-                num_workers=resources.num_train_workers,
-                num_threads=resources.train_threads,
-                use_gpu=resources.use_gpu,
-            ),
+            trainer=trainer,
             endpoint=endpoint,
             reference=StoredPolicies(policies=workshop.policies),
             observer=observer,
         )
-    finally:
-        endpoint.close()
-        collectors.close()
 
 
 def num_gpus(resources: ResourcesConfig) -> int:

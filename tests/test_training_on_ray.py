@@ -1,3 +1,4 @@
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,8 +20,8 @@ from flywheel.workers.training import Place
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:ray")  # Ray uses what Ray deprecates.
 
 
-def trainer(drill: Drill, *, num_workers: int = 1) -> RayTrainer:
-    return RayTrainer(run=drill, num_workers=num_workers, num_threads=1, use_gpu=False)
+def trainer(drill: Drill, *, num_workers: int = 1) -> closing[RayTrainer]:
+    return closing(RayTrainer(run=drill, num_workers=num_workers, num_threads=1, use_gpu=False))
 
 
 def weights(drill: Drill) -> bytes:
@@ -37,10 +38,14 @@ def test_a_killed_worker_goes_on_and_computes_what_an_undisturbed_run_does(ray_s
     foreign = ObjectCheckpoints(objects=open_objects(str(killed.folder)))
     foreign.save("p0000", 8, {codec.LEARNER: b"of another training"}, identity={"seed": 1})
     listener = Listener()
-    result = trainer(killed).train(killed.fill(), listener)
+    with trainer(killed) as training:
+        result = training.train(killed.fill(), listener)
+        # The next one is trained by others, because a worker died.
+        again = training.train(replace(killed.fill(), policy_id="p0001"), Listener())
     assert (killed.folder / "killed").exists()
     assert result.version == killed.policies.version("p0000")
     assert weights(killed) == trained_here(Drill(folder=tmp_path / "undisturbed"), Place())
+    assert again.version.digest == result.version.digest
     done, total, figures = listener.reports[-1]
     assert (done, total) == (12, 12)
     assert figures == result.metrics
@@ -51,7 +56,10 @@ def test_a_killed_worker_goes_on_and_computes_what_an_undisturbed_run_does(ray_s
 
 def test_two_workers_train_one_network_on_the_batches_of_both(ray_session: RaySession, tmp_path: Path):
     both = Drill(folder=tmp_path / "both")
-    result = trainer(both, num_workers=2).train(both.fill(), Listener())
+    with trainer(both, num_workers=2) as training:
+        result = training.train(both.fill(), Listener())
+        again = training.train(replace(both.fill(), policy_id="p0001"), Listener())
+    assert again.version.digest == result.version.digest
     assert result.version == both.policies.version("p0000")
     one = trained_here(Drill(folder=tmp_path / "one"), Place(rank=0, num_workers=2))
     assert len(weights(both)) == len(one)
@@ -60,8 +68,13 @@ def test_two_workers_train_one_network_on_the_batches_of_both(ray_session: RaySe
 
 def test_the_run_s_own_error_comes_out_as_it_is(ray_session: RaySession, tmp_path: Path):
     drill = Drill(folder=tmp_path)
-    with pytest.raises(CheckpointError, match="no-such-parent"):
-        trainer(drill).train(replace(drill.fill(), parent="no-such-parent"), Listener())
+    with trainer(drill) as training:
+        with pytest.raises(CheckpointError, match="no-such-parent"):
+            training.train(replace(drill.fill(), parent="no-such-parent"), Listener())
+        # The workers are still there, and what they compute does not depend on what they did before.
+        result = training.train(drill.fill(), Listener())
+    assert weights(drill) == trained_here(Drill(folder=tmp_path / "fresh"), Place())
+    assert result.version == drill.policies.version("p0000")
 
 
 def test_one_worker_s_own_error_is_the_error_of_all():

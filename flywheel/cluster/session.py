@@ -148,8 +148,8 @@ def _environment() -> dict[str, str]:
     """What an embedded Ray and all its processes run under. Ray reads it as it starts."""
     settings = {
         "RAY_USAGE_STATS_ENABLED": "0",
-        # Ray Train: how soon the end of a run is seen, and no actor that watches for machines about to be taken away.
-        "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.1",
+        # Ray Train: how soon a dead worker is noticed, and no actor that watches for machines about to be taken away.
+        "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.5",
         "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",
         "RAY_TRAIN_METRICS_ENABLED": "0",
         # Else Ray warns of the number of processes, which is as it should be: stages take turns on the cores.

@@ -1,8 +1,10 @@
-"""Training as a Ray Train run: one worker or several, and a worker that dies goes on from the last checkpoint."""
+"""Training in a Ray Train run: one worker or several, and one that dies goes on from the last checkpoint."""
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from tempfile import TemporaryDirectory
 from typing import Any
 from uuid import uuid4
@@ -16,13 +18,13 @@ from ray.train.torch import TorchTrainer
 from ray.train.v2.api.exceptions import ControllerError, TrainingFailedError, WorkerGroupError
 from torch import nn
 
-from flywheel.cluster.progress import Progress
+from flywheel.cluster.orders import News, Orders
 from flywheel.core.errors import FlywheelError, TrainingError
 from flywheel.core.training import TrainingRequest, TrainingResult
 from flywheel.ports import Observer
 from flywheel.workers.training import Place, TrainingRun
 
-PROGRESS_INTERVAL_S = 0.25
+NEWS_INTERVAL_S = 0.25
 MAX_FAILURES = 2
 """Attempts after the first one. An error that we raise ourselves would come again, and is not retried."""
 
@@ -31,72 +33,89 @@ MakeRun = Callable[[TrainingRequest, Place, Callable[[nn.Module], nn.Module]], T
 
 
 class RayTrainer:
-    """`ports.Trainer`: a Ray Train run for each policy version.
+    """`ports.Trainer`: a Ray Train run whose workers train one policy version after the other.
 
-    All that lasts goes to the store; Ray's own files are gone afterwards. A worker that dies is started again and goes
-    on from the newest checkpoint.
+    They start at the first use, which takes longer than many a training, and stay until `close` with what they were
+    given to compute on. All that lasts goes to the store; Ray's own files are gone afterwards. A worker that dies is
+    started again and goes on from the newest checkpoint.
     """
 
     def __init__(self, *, run: MakeRun, num_workers: int, num_threads: int, use_gpu: bool) -> None:
         """`num_threads` are torch's, per worker; with `use_gpu` each worker has a GPU."""
         self._run, self._num_workers, self._num_threads, self._use_gpu = run, num_workers, num_threads, use_gpu
+        self._team: _Team | None = None
 
     def train(self, request: TrainingRequest, observer: Observer) -> TrainingResult:
         """TrainingError: the workers died too often, with what is known of the cause; else the run's own error."""
-        progress: Any = ray.remote(Progress).options(num_cpus=0).remote()
-        try:
-            with TemporaryDirectory(prefix="flywheel-train-") as folder:
-                outcome = self._fit(self._trainer(request, progress, folder), request, progress, observer)
-        finally:
-            ray.kill(progress)
+        outcome = self._ready().carry_out(request, observer)
         if isinstance(outcome, FlywheelError):
             raise outcome
         observer.progress(request.num_updates, request.num_updates, **outcome.metrics)
         return outcome
 
-    def _fit(
-        self, trainer: TorchTrainer, request: TrainingRequest, progress: Any, observer: Observer
-    ) -> TrainingResult | FlywheelError:
-        """Fits in a thread of its own, so that the observer hears of progress in the caller's."""
-        with ThreadPoolExecutor(max_workers=1) as pool:
-            fitting = pool.submit(trainer.fit)
-            heard, finished = 0, False
-            while not finished:
-                finished = bool(wait([fitting], timeout=PROGRESS_INTERVAL_S).done)
-                said, told = ray.get([progress.said.remote(), progress.told.remote(heard)])
-                if said is not None and not finished:
-                    done, total, figures = said
-                    observer.progress(done, total, **figures)
-                for message in told:
-                    observer.event(message)
-                heard += len(told)
-        try:
-            result: Any = fitting.result()
-        except TrainingFailedError as failure:
-            raise root_cause(failure, request.policy_id) from failure
-        outcome: TrainingResult | FlywheelError = result.return_value
-        return outcome
+    def close(self) -> None:
+        """Ends the workers."""
+        if self._team is not None:
+            self._team.close()
+            self._team = None
 
-    def _trainer(self, request: TrainingRequest, progress: Any, folder: str) -> TorchTrainer:
-        job = _Job(
-            run=self._run,
-            request=request,
-            progress=progress,
-            num_threads=self._num_threads,
-            use_gpu=self._use_gpu,
-        )
-        # Not as `train_loop_config`: Ray's controller would read it too, and import all that we are made of.
-        work: Any = lambda: _work(job)  # noqa: E731 - Ray sends a lambda by value, and a function by its name
-        return TorchTrainer(
-            work,
-            scaling_config=ScalingConfig(num_workers=self._num_workers, use_gpu=self._use_gpu),
-            run_config=RunConfig(
-                # A name that was used before makes Ray Train return the old result, untrained.
-                name=f"{request.policy_id}-{uuid4().hex[:8]}",
-                storage_path=folder,
-                failure_config=FailureConfig(max_failures=MAX_FAILURES),
-            ),
-        )
+    def _ready(self) -> "_Team":
+        """Workers of which none has died: any training may lose as many as the first."""
+        if self._team is not None and not self._team.is_whole():
+            self.close()
+        if self._team is None:
+            self._team = _Team(
+                job=partial(_Job, run=self._run, num_threads=self._num_threads, use_gpu=self._use_gpu),
+                scaling=ScalingConfig(num_workers=self._num_workers, use_gpu=self._use_gpu),
+            )
+        return self._team
+
+
+class _Team:
+    """A Ray Train run, followed by a thread of its own, and the orders that its workers take."""
+
+    def __init__(self, *, job: Callable[..., "_Job"], scaling: ScalingConfig) -> None:
+        self._orders: Any = ray.remote(Orders).options(num_cpus=0).remote()
+        self._folder = TemporaryDirectory(prefix="flywheel-train-")
+        self._thread = ThreadPoolExecutor(max_workers=1)
+        self._ending = self._thread.submit(_trainer(job(orders=self._orders), scaling, self._folder.name).fit)
+
+    def carry_out(self, request: TrainingRequest, observer: Observer) -> TrainingResult | FlywheelError:
+        """The observer hears of progress in the caller's thread. TrainingError: the workers are gone."""
+        ray.get(self._orders.give.remote(request))
+        heard, ended = 0, False
+        while True:
+            news: News = ray.get(self._orders.news.remote(heard))
+            for message in news.told:
+                observer.event(message)
+            heard += len(news.told)
+            if news.outcome is not None:
+                outcome: TrainingResult | FlywheelError = news.outcome
+                return outcome
+            if ended:
+                raise self._cause(request.policy_id)
+            if news.progress is not None:
+                done, total, figures = news.progress
+                observer.progress(done, total, **figures)
+            ended = bool(wait([self._ending], timeout=NEWS_INTERVAL_S).done)
+
+    def is_whole(self) -> bool:
+        """Whether no worker has died, so that all were started once."""
+        return not self._ending.done() and ray.get(self._orders.starts.remote()) < 2
+
+    def close(self) -> None:
+        """Returns when its processes have ended."""
+        with suppress(RayActorError):
+            ray.get(self._orders.close.remote())
+        self._thread.shutdown()
+        ray.kill(self._orders)
+        self._folder.cleanup()
+
+    def _cause(self, policy_id: str) -> FlywheelError:
+        failure = self._ending.exception()
+        if isinstance(failure, TrainingFailedError):
+            return root_cause(failure, policy_id)
+        return TrainingError(f"{policy_id}: training failed: its workers are gone: {failure}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,33 +123,61 @@ class _Job:
     """What a worker is sent."""
 
     run: MakeRun
-    request: TrainingRequest
-    progress: Any
+    orders: Any
     num_threads: int
     use_gpu: bool
 
 
-def _work(job: _Job) -> TrainingResult | FlywheelError | None:
-    """What each worker does. A lone worker returns its own error, so that it is not tried again."""
+def _trainer(job: _Job, scaling: ScalingConfig, folder: str) -> TorchTrainer:
+    # Not as `train_loop_config`: Ray's controller would read it too, and import all that we are made of.
+    work: Any = lambda: _work(job)  # noqa: E731 - Ray sends a lambda by value, and a function by its name
+    return TorchTrainer(
+        work,
+        scaling_config=scaling,
+        run_config=RunConfig(
+            # A name that was used before makes Ray Train return the old result, untrained.
+            name=f"flywheel-{uuid4().hex[:8]}",
+            storage_path=folder,
+            failure_config=FailureConfig(max_failures=MAX_FAILURES),
+        ),
+    )
+
+
+def _work(job: _Job) -> None:
+    """What each worker does until there are no more orders."""
     context = train.get_context()
-    rank, num_workers = context.get_world_rank(), context.get_world_size()
     if job.use_gpu:
         torch.cuda.set_device(train.torch.get_device())
     place = Place(
-        rank=rank, num_workers=num_workers, device="cuda" if job.use_gpu else "cpu", num_threads=job.num_threads
+        rank=context.get_world_rank(),
+        num_workers=context.get_world_size(),
+        device="cuda" if job.use_gpu else "cpu",
+        num_threads=job.num_threads,
     )
+    done = 0
+    while (order := ray.get(job.orders.take.remote(done, place.rank))) is not None:
+        done, request = order
+        outcome = _trained(job, request, place)
+        if place.rank == 0:
+            ray.get(job.orders.finish.remote(outcome))
+        if job.use_gpu:
+            torch.cuda.empty_cache()
+
+
+def _trained(job: _Job, request: TrainingRequest, place: Place) -> TrainingResult | FlywheelError | None:
+    """A lone worker returns its own error, so that it is not tried again."""
 
     def report(done: int, total: int, figures: Mapping[str, float]) -> None:
-        if rank == 0:
-            job.progress.say.remote(done, total, figures)
+        if place.rank == 0:
+            job.orders.say.remote(done, total, figures)
 
     def tell(message: str) -> None:
-        job.progress.tell.remote(message)
+        job.orders.tell.remote(message)
 
     try:
-        return job.run(job.request, place, _distributed if num_workers > 1 else _alone).run(report, tell)
+        return job.run(request, place, _distributed if place.num_workers > 1 else _alone).run(report, tell)
     except FlywheelError as failure:
-        if num_workers > 1:
+        if place.num_workers > 1:
             raise  # The other workers wait for this one: only its failure ends them.
         return failure
 
