@@ -35,5 +35,7 @@ $(READY): pyproject.toml constraints.txt
 		"Install it, or say where it is: make PYTHON=/path/to/python3.11" >&2; exit 1; }
 	@echo "Setting up .venv (about 2 GB; once, and again when the dependencies change) ..."
 	@test -x $(BIN)/python || "$(PYTHON)" -m venv .venv
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-compile -c constraints.txt -e '.[dev]'
+	@# On all cores, which pip does on one. Some packages hold files that no Python reads.
+	@$(BIN)/python -m compileall -qq -j 0 .venv/lib || true
 	@touch $@

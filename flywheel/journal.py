@@ -38,6 +38,14 @@ class News:
     """None while no stage runs."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Ending:
+    """How a run ended. Exit code 0: it finished; 2: the input must be corrected; 1: it failed."""
+
+    exit_code: int
+    message: str = ""
+
+
 class Journal:
     """Written by the loop's thread, read by others."""
 

@@ -15,6 +15,7 @@ from flywheel.cluster.session import RaySession
 from flywheel.config import Config
 from flywheel.core.code_version import CODE_VERSION
 from flywheel.display import Display
+from flywheel.journal import Ending
 from flywheel.report.table import print_table
 
 NEWS_INTERVAL_S = 0.25
@@ -61,7 +62,7 @@ def report(store: str, console: Console) -> None:
     _say_where(store, console)
 
 
-def follow(start: Callable[[], Any], errand: Errand, console: Console) -> supervisor.Ending:
+def follow(start: Callable[[], Any], errand: Errand, console: Console) -> Ending:
     """Starts a supervisor and shows its news, and another if it dies: the records say where that one goes on."""
     with Display(console=console) as display:
         for deaths in range(1, MAX_SUPERVISORS + 1):
@@ -73,13 +74,13 @@ def follow(start: Callable[[], Any], errand: Errand, console: Console) -> superv
                     display.tell(
                         f"the supervisor died: {reason} Number {deaths + 1} of at most {MAX_SUPERVISORS} goes on"
                     )
-    return supervisor.Ending(
+    return Ending(
         exit_code=1,
         message=f"{MAX_SUPERVISORS} supervisors died, the last one so: {reason} Was there enough memory? {REPEAT}",
     )
 
 
-def _followed(actor: Any, errand: Errand, display: Display) -> supervisor.Ending:
+def _followed(actor: Any, errand: Errand, display: Display) -> Ending:
     running = actor.run.remote(**asdict(errand))
     seen, done = 0, False
     while not done:
@@ -87,7 +88,7 @@ def _followed(actor: Any, errand: Errand, display: Display) -> supervisor.Ending
         news = ray.get(actor.since.remote(seen))
         seen += len(news.happenings)
         display.show(news)
-    ending: supervisor.Ending = ray.get(running)
+    ending: Ending = ray.get(running)
     return ending
 
 

@@ -1,7 +1,6 @@
 """Supervisor: the Ray actor that owns the running loop. It may die at any time: the records say where to go on."""
 
 import traceback
-from dataclasses import dataclass
 from typing import Any
 
 import ray
@@ -17,15 +16,7 @@ from flywheel.core.errors import (
     StoreError,
     StoreUnavailableError,
 )
-from flywheel.journal import Journal, News
-
-
-@dataclass(frozen=True, kw_only=True)
-class Ending:
-    """How a run ended. Exit code 0: it finished; 2: the input must be corrected; 1: it failed."""
-
-    exit_code: int
-    message: str = ""
+from flywheel.journal import Ending, Journal, News
 
 
 class Supervisor:

@@ -1,6 +1,4 @@
-import os
 import shutil
-import signal
 import subprocess
 import sys
 from importlib.metadata import version
@@ -12,6 +10,7 @@ import pytest
 import ray
 import yaml
 from fakes import Notebook
+from mortal import Mortal
 from rich.console import Console
 from seaweed import SECRET_KEY
 from small import small_config, small_settings
@@ -19,11 +18,10 @@ from small import small_config, small_settings
 from flywheel import launch, wiring
 from flywheel.cluster.session import RaySession
 from flywheel.core.errors import ConfigError, ForeignStoreError
-from flywheel.journal import News
+from flywheel.journal import Ending
 from flywheel.loop import run
 from flywheel.store.objects import open_objects
 from flywheel.store.records import JsonRecords
-from flywheel.supervisor import Ending
 
 
 @pytest.fixture(scope="module")
@@ -90,23 +88,6 @@ def test_the_command_in_s3_counts_the_same_successes_as_in_a_folder(pretrained, 
     assert SECRET_KEY not in ended.stdout + ended.stderr
     objects = open_objects(s3_store)
     assert not any(SECRET_KEY.encode() in objects.get(key) for key in objects.keys(""))
-
-
-class Mortal:
-    """A supervisor that is killed in its first lives."""
-
-    def __init__(self, folder: Path, *, num_deaths: int) -> None:
-        self._folder, self._num_deaths = folder, num_deaths
-
-    def run(self, **errand: Any) -> Ending:
-        lives = len(list(self._folder.iterdir()))
-        (self._folder / f"life-{lives}").touch()
-        if lives < self._num_deaths:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return Ending(exit_code=0, message=str(errand))
-
-    def since(self, seen: int) -> News:
-        return News(happenings=(), progress=None)
 
 
 def followed(folder: Path, *, num_deaths: int) -> tuple[Ending, list[str]]:

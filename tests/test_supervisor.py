@@ -7,9 +7,10 @@ from fakes import Notebook
 from small import small_config
 
 from flywheel import supervisor, wiring
+from flywheel.journal import Ending
 from flywheel.loop import run
 from flywheel.store.sealed import seal, unseal
-from flywheel.supervisor import Ending, Supervisor
+from flywheel.supervisor import Supervisor
 
 
 @pytest.fixture(scope="module")
