@@ -1,3 +1,4 @@
+import gc
 import json
 import multiprocessing
 import os
@@ -233,6 +234,25 @@ def test_an_episode_that_is_there_twice_is_refused(table):
         table.summaries()
     with pytest.raises(StoreError, match="more than once"):
         table.read()
+
+
+def test_the_footers_of_files_do_not_wait_for_pythons_collector(tmp_path):
+    """Of large files they take a megabyte each, which the collector does not know."""
+
+    def footers() -> int:
+        return sum(isinstance(known, pq.FileMetaData) for known in gc.get_objects())
+
+    before = footers()
+    gc.disable()
+    try:
+        reader = DeltaEpisodes(objects=LocalFolder(root=tmp_path))
+        commit(reader, [random_episode(1)], [random_episode(2)])
+        assert len(list(reader.read())) == 2
+        assert footers() > before
+        del reader
+        assert footers() == before
+    finally:
+        gc.enable()
 
 
 def test_a_part_that_is_missing_commits_nothing(table):

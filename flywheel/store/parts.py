@@ -90,8 +90,10 @@ class Parts:
             raise StoreError(f"{key}: damaged: {_first_line(failure)}") from failure
 
     def _footer(self, key: str, source: pa.NativeFile) -> tuple["_Footer", int]:
-        metadata = pq.read_metadata(source)
-        if not metadata.schema.to_arrow_schema().equals(self._schema):
+        # `metadata.schema` would make a cycle: such footers, a megabyte each, would wait for Python's collector.
+        with pq.ParquetFile(source) as file:
+            metadata, schema = file.metadata, file.schema_arrow
+        if not schema.equals(self._schema):
             raise StoreError(f"{key}: damaged: its columns are not those of the table {self._name}")
         sizes = [metadata.row_group(index).num_rows for index in range(metadata.num_row_groups)]
         starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)

@@ -30,7 +30,7 @@ MIN_SLOTS = 8
 """Blocks that are shuffled together at least."""
 READING_SLOTS = 12
 """What reading a block takes beside the window, as so many slots: its file's columns, episodes, labels, arrays."""
-READING_SHARE, MAX_READING_BYTES = 1 / 4, 32 * 2**20
+READING_SHARE, MAX_READING_BYTES = 1 / 2, 32 * 2**20
 """Of the memory that is kept for reading, at least up to so much: it holds files' footers and the census too."""
 MAX_STATISTICS_BLOCKS = 64
 """Blocks that the observations' mean and spread are taken from."""
