@@ -1,25 +1,49 @@
-"""A supervisor that does nothing but die. Of its own, so that its processes have next to nothing to import."""
+"""Ports whose process dies between two calls: what the one did is there, the other has done nothing."""
 
-import os
-import signal
-from pathlib import Path
+from collections.abc import Callable
+from dataclasses import fields, replace
 from typing import Any
 
-from flywheel.journal import Ending, News
+from flywheel.ports import Ports
 
 
-class Mortal:
-    """A supervisor that is killed in its first lives."""
+class KilledError(BaseException):
+    """The process is gone: nothing in it may catch this."""
 
-    def __init__(self, folder: Path, *, num_deaths: int) -> None:
-        self._folder, self._num_deaths = folder, num_deaths
 
-    def run(self, **errand: Any) -> Ending:
-        lives = len(list(self._folder.iterdir()))
-        (self._folder / f"life-{lives}").touch()
-        if lives < self._num_deaths:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return Ending(exit_code=0, message=str(errand))
+class Clock:
+    """Counts moments, and kills at one."""
 
-    def since(self, seen: int) -> News:
-        return News(happenings=(), progress=None)
+    def __init__(self, *, dies_at: int | None = None) -> None:
+        self.now, self._dies_at = 0, dies_at
+
+    def tick(self) -> None:
+        if self.now == self._dies_at:
+            raise KilledError
+        self.now += 1
+
+
+class _Mortal:
+    """A port with a moment before each call."""
+
+    def __init__(self, port: Any, clock: Clock) -> None:
+        self._port, self._clock = port, clock
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        method = getattr(self._port, name)
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            self._clock.tick()
+            return method(*args, **kwargs)
+
+        return call
+
+
+def mortal(ports: Ports, clock: Clock) -> Ports:
+    """The same ports, but no call gets beyond the clock's moment."""
+    dressed = {
+        field.name: _Mortal(getattr(ports, field.name), clock)
+        for field in fields(ports)
+        if field.name not in ("plan", "contract")
+    }
+    return replace(ports, **dressed)

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import ray
 import yaml
+from dying import Mortal
 from fakes import Notebook
-from mortal import Mortal
 from rich.console import Console
 from seaweed import SECRET_KEY
 from small import small_config, small_settings
