@@ -35,14 +35,19 @@ class DeltaCatalogue:
 
     def outlines(self, *, episodes_version: int, labels_version: int) -> Iterator[Outline]:
         for file in self._episodes.files(version=episodes_version):
-            episodes, starts = self._episodes.scalars(file.key)
-            if episodes.num_rows:
-                ids = episodes["episode_id"].combine_chunks()
-                near = [pc.min(ids).as_py(), pc.max(ids).as_py()]
-                labels = self._labels.scalars(near, version=labels_version)
-                yield _outline(file.key, episodes, starts, labels)
-        # Arrow would keep what whole columns took, beside the window that is made next.
-        pa.default_memory_pool().release_unused()
+            if (outline := self._outline_of(file.key, labels_version)) is not None:
+                yield outline
+            # Arrow would keep what whole columns took, beside the window that is made next.
+            pa.default_memory_pool().release_unused()
+
+    def _outline_of(self, key: str, labels_version: int) -> Outline | None:
+        """None of a file without episodes."""
+        episodes, starts = self._episodes.scalars(key)
+        if not episodes.num_rows:
+            return None
+        ids = episodes["episode_id"].combine_chunks()
+        labels = self._labels.scalars([pc.min(ids).as_py(), pc.max(ids).as_py()], version=labels_version)
+        return _outline(key, episodes, starts, labels)
 
     def read(self, block: Block, *, labels_version: int) -> tuple[list[Episode], Mapping[str, Sequence[Label]]]:
         episodes = self._episodes.group(block.key, block.index)

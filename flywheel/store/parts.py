@@ -19,6 +19,8 @@ MAX_KEPT_BYTES = 8 * 2**20
 FOOTER_FACTOR = 10
 """What a footer takes in memory, against its size in the file; measured."""
 
+GROUPS_PER_READ = 32
+
 
 @dataclass(frozen=True, kw_only=True)
 class _Footer:
@@ -41,7 +43,7 @@ class Parts:
     def rows(self, key: str, *, columns: Sequence[str]) -> pa.Table:
         """All rows of a file. StoreError names it where it is missing or damaged."""
         with self._parquet(key) as file:
-            return file.read(columns=list(columns), use_threads=False)
+            return _read(file, range(file.metadata.num_row_groups), columns)
 
     def group(self, key: str, index: int, *, columns: Sequence[str]) -> pa.Table:
         """The rows of one row group of a file."""
@@ -71,7 +73,7 @@ class Parts:
                 for index, known in enumerate(ranges)
                 if known is None or not known.has_min_max or (known.min <= high and known.max >= low)
             ]
-            return file.read_row_groups(chosen, columns=list(columns), use_threads=False)
+            return _read(file, chosen, columns)
 
     @contextmanager
     def _parquet(self, key: str) -> Iterator[pq.ParquetFile]:
@@ -107,6 +109,15 @@ class Parts:
 
 def _file(source: pa.NativeFile, footer: _Footer) -> pq.ParquetFile:
     return pq.ParquetFile(source, metadata=footer.metadata, pre_buffer=True, page_checksum_verification=True)
+
+
+def _read(file: pq.ParquetFile, groups: Sequence[int], columns: Sequence[str]) -> pa.Table:
+    """Some row groups after the other: Arrow takes many times the memory of few values to read all at once."""
+    starts = range(0, max(1, len(groups)), GROUPS_PER_READ)
+    return pa.concat_tables(
+        file.read_row_groups(groups[start : start + GROUPS_PER_READ], columns=list(columns), use_threads=False)
+        for start in starts
+    )
 
 
 def _first_line(failure: Exception) -> str:
