@@ -1,6 +1,7 @@
 """The learner in Ray Train against the same updates in a plain process, on data in memory."""
 
 import multiprocessing
+from contextlib import closing
 from hashlib import sha256
 from multiprocessing.connection import Connection
 from statistics import median
@@ -22,8 +23,8 @@ from flywheel.workers.training import Place
 from flywheel.workshop import Workshop
 
 
-def measure(material: Material, *, num_updates: int = 600, rounds: int = 2) -> None:
-    """Each side starts a new process each time; counted is the loop of updates. In turns the one or the other first.
+def measure(material: Material, *, num_updates: int = 600, rounds: int = 5) -> None:
+    """Counted is the loop of updates. In turns one side is first; the plain one starts a process each time.
 
     Ray Train's side reports its progress and saves its checkpoints in that loop, the plain side does neither. Both
     must end with the same weights.
@@ -32,7 +33,7 @@ def measure(material: Material, *, num_updates: int = 600, rounds: int = 2) -> N
     workshop = Workshop(config=material.config, store=material.store)
     trainer = RayTrainer(run=workshop.training_run, num_workers=1, num_threads=1, use_gpu=False)
     measured: list[dict[str, Any]] = []
-    with RaySession(num_cpus=wiring.num_places(material.config.resources)):
+    with RaySession(num_cpus=wiring.num_places(material.config.resources)), closing(trainer):
         for number in range(rounds):
             request = material.training(f"benchmark-{number}", num_updates=num_updates)
             sides = {
