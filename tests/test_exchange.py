@@ -11,7 +11,7 @@ from small import TASKS, small_config, small_settings
 
 from flywheel import cli, wiring
 from flywheel.store.episodes import DeltaEpisodes
-from flywheel.store.objects import LocalFolder
+from flywheel.store.objects import open_objects
 
 CONTINUOUS = TASKS[0]
 BODY = {"mountaincarcontinuous_observation": random_episode().observations["tool"][:, :2]}
@@ -42,14 +42,17 @@ def flywheel(monkeypatch, capsys):
 
 @pytest.fixture
 def store(tmp_path):
+    fill(str(tmp_path / "store"))
+    return tmp_path / "store"
+
+
+def fill(store):
     """Three episodes of the small configuration."""
-    store = tmp_path / "store"
-    wiring.check(small_config(), str(store))
-    table = DeltaEpisodes(objects=LocalFolder(root=store))
+    wiring.check(small_config(), store)
+    table = DeltaEpisodes(objects=open_objects(store))
     values = {"task": CONTINUOUS, "scene": CONTINUOUS, "observations": BODY, "decision_s": 1 / 6, "facts": {}}
     made = [random_episode(number, action_size=1, **values) for number in range(3)]
     table.commit([table.write(made)], transaction="t")
-    return store
 
 
 def test_help_lists_the_commands(flywheel):
@@ -67,6 +70,15 @@ def test_episodes_go_out_and_come_in_again(flywheel, store, tmp_path):
     assert flywheel("import", out, "--store", store, "--format", "arrow") == (0, f"added: {CONTINUOUS} 3\n", "")
     repeated = "added: nothing\nthere already: 3\n"
     assert flywheel("import", out, "--store", store, "--format", "arrow") == (0, repeated, "")
+
+
+def test_in_s3_too_they_go_out_come_in_and_are_asked_about(flywheel, s3_store, tmp_path):
+    fill(s3_store)
+    out = tmp_path / "out"
+    assert flywheel("export", "--store", s3_store, "--format", "parquet", "--out", out)[0] == 0
+    assert flywheel("import", out, "--store", s3_store, "--format", "parquet") == (0, f"added: {CONTINUOUS} 3\n", "")
+    code, printed, _ = flywheel("sql", "SELECT COUNT(*) AS found FROM episodes", "--store", s3_store, "--csv")
+    assert (code, printed.split()) == (0, ["found", "6"])
 
 
 def test_a_selection_is_exported_and_told_as_json(flywheel, store, tmp_path):
