@@ -27,6 +27,7 @@ from flywheel.store.spool import SPOOL_PATIENCE, SpooledParts, default_folder
 from flywheel.workers.collecting import Collector
 from flywheel.workers.relabeling import relabel_episodes
 from flywheel.workers.training import Place, TrainingRun
+from flywheel.workers.training_data import TrainingData
 
 
 class Workshop:
@@ -105,7 +106,16 @@ class Workshop:
         train = self.config.train
         return TrainingRun(
             request=request,
-            contract=self.contract,
+            data=TrainingData(
+                episodes=self.episodes,
+                labels=self.labels,
+                contract=self.contract,
+                discount=train.discount,
+                num_steps=train.num_steps,
+                only_successes=train.algorithm is Algorithm.FILTERED_BC,
+                catalogue=DeltaCatalogue(episodes=self.episodes, labels=self.labels),
+                memory_bytes=train.memory_bytes,
+            ),
             network=self._network(),
             learner={
                 "critic_weight": train.critic_weight,
@@ -117,17 +127,10 @@ class Workshop:
                 "max_gradient_norm": train.max_gradient_norm,
                 "compiled": train.compile,
             },
-            discount=train.discount,
-            num_steps=train.num_steps,
-            only_successes=train.algorithm is Algorithm.FILTERED_BC,
             batch_size=train.batch_size,
             checkpoint_every=train.checkpoint_every,
-            episodes=self.episodes,
-            labels=self.labels,
             policies=self.policies,
             checkpoints=self.checkpoints,
-            catalogue=DeltaCatalogue(episodes=self.episodes, labels=self.labels),
-            memory_bytes=train.memory_bytes,
             place=place,
             wrap=wrap,
         )

@@ -22,6 +22,7 @@ from flywheel.store.labels import DeltaLabels
 from flywheel.store.objects import open_objects
 from flywheel.store.policies import ObjectPolicies
 from flywheel.workers.training import Place, TrainingRun
+from flywheel.workers.training_data import TrainingData
 
 BODY = Body(
     modalities={"tool": Modality(width=3), "gripper": Modality(width=1)}, differences={}, action_size=2, decision_s=0.1
@@ -69,16 +70,18 @@ class Drill:
         objects = open_objects(str(self.folder))
         return TrainingRun(
             request=request,
-            contract=CONTRACT,
+            data=TrainingData(
+                episodes=DeltaEpisodes(objects=objects),
+                labels=DeltaLabels(objects=objects),
+                contract=CONTRACT,
+                discount=0.9,
+                num_steps=2,
+                only_successes=False,
+            ),
             network=SIZES,
             learner=SETTINGS,
-            discount=0.9,
-            num_steps=2,
-            only_successes=False,
             batch_size=8,
             checkpoint_every=4,
-            episodes=DeltaEpisodes(objects=objects),
-            labels=DeltaLabels(objects=objects),
             policies=self.policies,
             checkpoints=ObjectCheckpoints(objects=objects),
             place=place,

@@ -21,6 +21,7 @@ from flywheel.core.policy import PolicyVersion
 from flywheel.core.training import TrainingRequest
 from flywheel.learning import codec
 from flywheel.workers.training import METRICS, SHARES, Place, TrainingRun
+from flywheel.workers.training_data import TrainingData
 
 BODY = Body(
     modalities={"tool": Modality(width=3), "gripper": Modality(width=1)}, differences={}, action_size=2, decision_s=0.1
@@ -65,17 +66,17 @@ class Shelf:
         return self.checkpoints.newest("p0001", identity=self.training(**changes).identity())
 
     def training(self, *, place=None, contract=CONTRACT, network=SIZES, **changes):
-        """Keywords that a request has change the request, `wrap` and the like the run."""
+        """Keywords that a request has change the request, those of the data the data, `wrap` and the like the run."""
         of_request = {field.name for field in dataclasses.fields(TrainingRequest)}
         request = dataclasses.replace(REQUEST, **{name: changes.pop(name) for name in of_request & changes.keys()})
-        settings = {"learner": SETTINGS, "discount": 0.9, "num_steps": 2, "only_successes": False}
-        settings |= {"batch_size": 8, "checkpoint_every": 4}
+        of_data = {field.name for field in dataclasses.fields(TrainingData)}
+        making = {"contract": contract, "discount": 0.9, "num_steps": 2, "only_successes": False}
+        making |= {name: changes.pop(name) for name in of_data & changes.keys()}
+        settings = {"learner": SETTINGS, "batch_size": 8, "checkpoint_every": 4}
         return TrainingRun(
             request=request,
-            contract=contract,
+            data=TrainingData(episodes=self.episodes, labels=self.labels, **making),
             network=network,
-            episodes=self.episodes,
-            labels=self.labels,
             policies=self.policies,
             checkpoints=self.checkpoints,
             place=place or Place(),

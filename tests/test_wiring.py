@@ -1,6 +1,5 @@
 import json
 import os
-import pickle
 import shutil
 import socket
 import subprocess
@@ -27,9 +26,6 @@ from flywheel.core.errors import (
     ResumeError,
     StoreError,
 )
-from flywheel.core.gate import PromotionGate
-from flywheel.core.mixture import Mixture
-from flywheel.core.plan import InitialWeights
 from flywheel.loop import run
 from flywheel.store.objects import open_objects
 from flywheel.workshop import Workshop
@@ -295,54 +291,10 @@ def test_where_nothing_can_be_scored_the_run_ends_and_its_report_says_why(tmp_pa
     assert report.iterations[0].decision == "reject"
 
 
-@pytest.mark.parametrize(
-    ("algorithm", "bc_weight"),
-    [("bc", (1.0,)), ("filtered_bc", (1.0,)), ("pac", (0.0,)), ("alpha_pac", (0.7, 0.2))],
-)
-def test_algorithms_are_weights_of_one_loss(algorithm, bc_weight, tmp_path):
-    config = small_config(train={"algorithm": algorithm, "bc_weight": [0.7, 0.2]})
-    assert Workshop(config=config, store=str(tmp_path)).plan().bc_weight == bc_weight
-
-
 def test_filtered_cloning_learns_from_successes_only(tmp_path):
     demonstrated = [{**HOPELESS, "demonstrations": {"episodes_per_task": 2}}]
     with pytest.raises(EpisodeError, match="no episode has a label that is asked for"):
         turned(tmp_path / "store", suites=demonstrated, train={"algorithm": "filtered_bc", "num_updates": [1]})
-
-
-def test_the_plan_is_the_configurations(tmp_path):
-    config = small_config(
-        suites=[
-            {**HOPELESS, "demonstrations": {"episodes_per_task": 7}},
-            {
-                "suite": "metaworld",
-                "tasks": ["reach-v3"],
-                "max_decisions": 40,
-                "demonstrations": {"episodes_per_task": 5},
-            },
-        ],
-        train={"initial_weights": "live", "mixture": {"sources": {"demonstration": 0.25, "relabelled": 0.75}}},
-        gate={"margin": 0.2},
-    )
-    plan = Workshop(config=config, store=str(tmp_path)).plan()
-    assert plan.demonstrations == {"gym/MountainCar-v0": 7, "metaworld/reach-v3": 5}
-    assert plan.initial_weights is InitialWeights.LIVE
-    assert plan.mixture == (Mixture(sources={"demonstration": 0.25, "relabelled": 0.75}),)
-    assert plan.gate == PromotionGate(min_episodes=2, margin=0.2)
-
-
-def test_a_workshop_can_be_sent_to_another_process(tmp_path):
-    workshop = Workshop(config=small_config(), store=str(tmp_path))
-    received = pickle.loads(pickle.dumps(workshop))
-    assert received.plan() == workshop.plan()
-    assert received.contract == workshop.contract
-
-
-def test_the_contract_is_of_all_tasks(tmp_path):
-    contract = Workshop(config=small_config(), store=str(tmp_path)).contract
-    assert contract.tasks == TASKS
-    assert contract.action_sizes == dict.fromkeys(TASKS, 1)
-    assert contract.presence[TASKS[0]] != contract.presence[TASKS[1]]
 
 
 def test_an_embedded_ray_has_a_place_for_every_process():

@@ -13,26 +13,17 @@ import torch
 from torch import nn
 
 from flywheel.core.code_version import CODE_VERSION, release
-from flywheel.core.contract import Contract, contract_digest
+from flywheel.core.contract import contract_digest
 from flywheel.core.errors import CheckpointError, RecordExistsError, TrainingError
 from flywheel.core.policy import PolicyVersion
-from flywheel.core.sampling import MemorySampler, Sampler
+from flywheel.core.sampling import Sampler
 from flywheel.core.training import TrainingRequest, TrainingResult
-from flywheel.core.transition import Transitions, frame_bytes, transition_bytes
 from flywheel.learning import codec
 from flywheel.learning.actor_critic import ActorCritic
 from flywheel.learning.learner import Learner
-from flywheel.ports import (
-    Catalogue,
-    Checkpoints,
-    EpisodeTable,
-    LabelTable,
-    Policies,
-    unheard,
-)
+from flywheel.ports import Checkpoints, Policies, unheard
 from flywheel.workers.proof import prove
-from flywheel.workers.selection import trainable
-from flywheel.workers.streaming import StreamingSampler
+from flywheel.workers.training_data import TrainingData
 
 UPDATES_PER_REPORT = 50
 METRICS = "metrics.json"
@@ -67,32 +58,21 @@ class TrainingRun:
         self,
         *,
         request: TrainingRequest,
-        contract: Contract,
+        data: TrainingData,
         network: Mapping[str, Any],
         learner: Mapping[str, Any],
-        discount: float,
-        num_steps: int,
-        only_successes: bool,
         batch_size: int,
         checkpoint_every: int,
-        episodes: EpisodeTable,
-        labels: LabelTable,
         policies: Policies,
         checkpoints: Checkpoints,
         place: Place,
-        catalogue: Catalogue | None = None,
-        memory_bytes: int = 0,
         wrap: Callable[[nn.Module], nn.Module] = lambda module: module,
     ) -> None:
-        """With a `catalogue`, data that takes more than `memory_bytes` is streamed."""
-        self._request, self._contract, self._network = request, contract, network
-        self._learner_settings = learner
-        self._discount, self._num_steps, self._only_successes = discount, num_steps, only_successes
+        self._request, self._data, self._contract = request, data, data.contract
+        self._network, self._learner_settings = network, learner
         self._batch_size, self._checkpoint_every = batch_size, checkpoint_every
-        self._episodes, self._labels = episodes, labels
         self._policies, self._checkpoints = policies, checkpoints
         self._place, self._wrap = place, wrap
-        self._catalogue, self._memory_bytes = catalogue, memory_bytes
 
     def run(self, report: Report, tell: Tell = unheard) -> TrainingResult | None:
         """The finished version, from the worker of rank 0; None from the others."""
@@ -117,48 +97,8 @@ class TrainingRun:
         return TrainingResult(version=version, metrics=json.loads(files[METRICS]), shares=json.loads(files[SHARES]))
 
     def _sampler(self) -> Sampler:
-        """In memory where the data fits, by what the tables' logs say of its size."""
-        request = self._request
-        drawing: dict[str, Any] = {
-            "mixture": request.mixture,
-            "iteration": request.iteration,
-            "seed": request.seed,
-            "rank": self._place.rank,
-            "batch_size": self._batch_size // self._place.num_workers,
-        }
-        if self._catalogue is None or self._needed_bytes(self._catalogue) <= self._memory_bytes:
-            return MemorySampler(transitions=self._transitions(), **drawing)
-        return StreamingSampler(
-            catalogue=self._catalogue,
-            episodes_version=request.episodes_version,
-            labels_version=request.labels_version,
-            contract=self._contract,
-            discount=self._discount,
-            num_steps=self._num_steps,
-            only_successes=self._only_successes,
-            memory_bytes=self._memory_bytes,
-            excluded=request.excluded,
-            **drawing,
-        )
-
-    def _needed_bytes(self, catalogue: Catalogue) -> int:
-        """At most, to hold all transitions; twice, because they are joined from their episodes."""
-        request = self._request
-        size = catalogue.size(episodes_version=request.episodes_version, labels_version=request.labels_version)
-        frames = size.num_episodes * (size.max_decisions + 1) * frame_bytes(self._contract)
-        transitions = size.num_labels * size.max_decisions * transition_bytes(self._contract)
-        return 2 * (frames + transitions)
-
-    def _transitions(self) -> Transitions:
-        request = self._request
-        return Transitions.of(
-            trainable(self._episodes.read(version=request.episodes_version), request.excluded),
-            self._labels.read(version=request.labels_version),
-            contract=self._contract,
-            discount=self._discount,
-            num_steps=self._num_steps,
-            only_successes=self._only_successes,
-        )
+        place = self._place
+        return self._data.sampler(self._request, batch_size=self._batch_size // place.num_workers, rank=place.rank)
 
     def _learner(self, sampler: Sampler, tell: Tell) -> Learner:
         """As the newest checkpoint that restores left it; else with the parent's weights; else new."""
@@ -251,11 +191,8 @@ class TrainingRun:
             "contract": contract_digest(self._contract),
             "network": self._network,
             "learner": self._learner_settings,
-            "discount": self._discount,
-            "num_steps": self._num_steps,
-            "only_successes": self._only_successes,
+            **self._data.identity(),
             "batch_size": self._batch_size,
-            "memory_bytes": self._memory_bytes,
             "num_workers": self._place.num_workers,
             "flywheel": release(CODE_VERSION),
         }
