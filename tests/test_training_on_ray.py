@@ -3,6 +3,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import ray
 from drilling import Drill
 from listening import Listener
 from ray.exceptions import ActorDiedError
@@ -66,13 +67,17 @@ def test_two_workers_train_one_network_on_the_batches_of_both(ray_session: RaySe
     assert weights(both) != one
 
 
-def test_the_run_s_own_error_comes_out_as_it_is(ray_session: RaySession, tmp_path: Path):
+def test_errors_come_out_as_they_are_and_the_workers_stay(ray_session: RaySession, tmp_path: Path):
     drill = Drill(folder=tmp_path)
     with trainer(drill) as training:
         with pytest.raises(CheckpointError, match="no-such-parent"):
             training.train(replace(drill.fill(), parent="no-such-parent"), Listener())
         # The workers are still there, and what they compute does not depend on what they did before.
         result = training.train(drill.fill(), Listener())
+        assert training._team is not None
+        ray.kill(training._team._orders)
+        with pytest.raises(TrainingError, match="p0001: training failed: its orders are lost"):
+            training.train(replace(drill.fill(), policy_id="p0001"), Listener())
     assert weights(drill) == trained_here(Drill(folder=tmp_path / "fresh"), Place())
     assert result.version == drill.policies.version("p0000")
 

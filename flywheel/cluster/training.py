@@ -47,7 +47,11 @@ class RayTrainer:
 
     def train(self, request: TrainingRequest, observer: Observer) -> TrainingResult:
         """TrainingError: the workers died too often, with what is known of the cause; else the run's own error."""
-        outcome = self._ready().carry_out(request, observer)
+        try:
+            outcome = self._ready().carry_out(request, observer)
+        except RayActorError as failure:
+            self.close()
+            raise TrainingError(f"{request.policy_id}: training failed: its orders are lost: {failure}") from failure
         if isinstance(outcome, FlywheelError):
             raise outcome
         observer.progress(request.num_updates, request.num_updates, **outcome.metrics)
@@ -155,13 +159,22 @@ def _work(job: _Job) -> None:
         num_threads=job.num_threads,
     )
     done = 0
-    while (order := ray.get(job.orders.take.remote(done, place.rank))) is not None:
+    while (order := _next(job, done, place.rank)) is not None:
         done, request = order
         outcome = _trained(job, request, place)
         if place.rank == 0:
             ray.get(job.orders.finish.remote(outcome))
         if job.use_gpu:
             torch.cuda.empty_cache()
+
+
+def _next(job: _Job, done: int, rank: int) -> tuple[int, TrainingRequest] | None:
+    """None: nobody gives orders any more."""
+    try:
+        order: tuple[int, TrainingRequest] | None = ray.get(job.orders.take.remote(done, rank))
+        return order
+    except RayActorError:
+        return None
 
 
 def _trained(job: _Job, request: TrainingRequest, place: Place) -> TrainingResult | FlywheelError | None:
