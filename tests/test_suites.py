@@ -99,3 +99,10 @@ suites.check((MetaworldSuite(suite="metaworld", tasks=("reach-v3",), max_decisio
 assert not {"ogbench", "gymnasium_robotics"} & set(sys.modules), "imported"
 """
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+@pytest.mark.parametrize("suite", ["goal", "gym", "metaworld", "ogbench"])
+def test_what_simulators_say_when_they_are_imported_reaches_nobody(suite: str):
+    code = f"from flywheel.environments import suites; suites._module({suite!r})"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert (ended.stdout, ended.stderr) == ("", "")

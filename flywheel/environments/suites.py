@@ -2,9 +2,11 @@
 
 import warnings
 from collections.abc import Callable, Collection, Sequence
+from contextlib import redirect_stderr
 from difflib import get_close_matches
 from functools import partial
 from importlib import import_module
+from io import StringIO
 from typing import Any, Protocol, cast
 
 from flywheel.config import Suite
@@ -127,7 +129,8 @@ def _suite(suite: Suite) -> SuiteModule:
 
 def _module(name: str) -> Any:
     """Imported when it is needed: a simulator costs its users up to a second and 100 MB, and others nothing."""
-    with warnings.catch_warnings():
-        # Of a missing display, of deprecations inside the simulators' packages: nothing that a user could change.
+    with warnings.catch_warnings(), redirect_stderr(StringIO()):
+        # Of a missing display, of deprecations and old versions of environments inside the simulators' packages:
+        # nothing that a user could change.
         warnings.simplefilter("ignore")
         return import_module(f"{_PACKAGE}.{name}")
