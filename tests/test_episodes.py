@@ -240,7 +240,7 @@ def test_the_footers_of_files_do_not_wait_for_pythons_collector(tmp_path):
     """Of large files they take a megabyte each, which the collector does not know."""
 
     def footers() -> int:
-        return sum(isinstance(known, pq.FileMetaData) for known in gc.get_objects())
+        return sum(type(known) is pq.FileMetaData for known in gc.get_objects())
 
     before = footers()
     gc.disable()

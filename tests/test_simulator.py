@@ -18,7 +18,11 @@ MODEL = """
 
 PICTURES = f"""
 import sys
-import mujoco, numpy as np
+try:
+    import mujoco
+except (AttributeError, ImportError) as failure:  # That is how a missing EGL shows.
+    sys.exit(f"cannot render: {{failure}}")
+import numpy as np
 from flywheel.core.errors import ConfigError
 from flywheel.environments.simulator import Camera, View
 
