@@ -23,7 +23,19 @@ from random import Random
 from threading import Timer
 from typing import Any
 
-from faults import DEADLINE_S, OUTPUT, VICTIMS, Finding, inspect, kill, kill_head, running, wait_until
+from faults import (
+    DEADLINE_S,
+    OUTPUT,
+    VICTIMS,
+    Finding,
+    descendants,
+    inspect,
+    kill,
+    kill_head,
+    running,
+    victims,
+    wait_until,
+)
 from faults import write_config as write
 from s3_store import new_store
 from seaweed import Seaweed
@@ -77,7 +89,14 @@ def killed_alone(kind: str) -> Strike:
     return strike
 
 
-def killed_head(trial: Trial, process: "subprocess.Popen[bytes]") -> str:
+def killed_head(trial: Trial, process: "subprocess.Popen[bytes]") -> str | None:
+    """Not before there is one."""
+
+    def there_is_one() -> bool:
+        return any("/raylet/raylet " in title for title in descendants(process.pid).values())
+
+    if not wait_until(there_is_one, process, said=trial.folder / OUTPUT):
+        return None
     kill_head(process)
     return "all processes of Ray"
 
@@ -97,12 +116,19 @@ def outage(trial: Trial, process: "subprocess.Popen[bytes]") -> str:
     return f"the S3 server, for {OUTAGE_S:g} s{'' if outlived else ', and the command ended meanwhile'}"
 
 
+def filled_spool(trial: Trial, process: "subprocess.Popen[bytes]") -> str | None:
+    """An outage from when a collector starts, so that what it makes goes to the spool."""
+    if not wait_until(lambda: bool(victims(process, "collector")), process, said=trial.folder / OUTPUT):
+        return None
+    return outage(trial, process)
+
+
 FAULTS: dict[str, Strike] = {
     **{kind: killed_alone(kind) for kind in VICTIMS},
     "head": killed_head,
     "group": killed_group,
     "S3 server": outage,
-    "full spool": outage,
+    "full spool": filled_spool,
 }
 ON_S3_ONLY = ("S3 server", "full spool")
 

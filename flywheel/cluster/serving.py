@@ -263,7 +263,7 @@ def _client() -> Any:
 
 def _end_serve() -> None:
     """Not by `serve.shutdown` alone: it waits for an answer that never comes, and Ray prints that as a failed task."""
-    with suppress(RayActorError):
+    with suppress(RayActorError, RayServeException):  # It is gone already.
         ray.get(_client()._controller.graceful_shutdown.remote(wait=False))
     deadline = monotonic() + END_TIMEOUT_S
     with suppress(ValueError):  # There is no such actor any more.

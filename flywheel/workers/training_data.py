@@ -44,18 +44,14 @@ class TrainingData:
             labels_version=request.labels_version,
             memory_bytes=self.memory_bytes,
             excluded=request.excluded,
+            contract=self.contract,
             **self._making(),
             **drawing,
         )
 
     def identity(self) -> Mapping[str, Any]:
         """What the batches depend on beside the request."""
-        return {
-            "discount": self.discount,
-            "num_steps": self.num_steps,
-            "only_successes": self.only_successes,
-            "memory_bytes": self.memory_bytes,
-        }
+        return {**self._making(), "memory_bytes": self.memory_bytes}
 
     def _needed_bytes(self, catalogue: Catalogue, request: TrainingRequest) -> int:
         """At most, to hold all transitions; twice, because they are joined from their episodes."""
@@ -68,13 +64,9 @@ class TrainingData:
         return Transitions.of(
             trainable(self.episodes.read(version=request.episodes_version), request.excluded),
             self.labels.read(version=request.labels_version),
+            contract=self.contract,
             **self._making(),
         )
 
     def _making(self) -> dict[str, Any]:
-        return {
-            "contract": self.contract,
-            "discount": self.discount,
-            "num_steps": self.num_steps,
-            "only_successes": self.only_successes,
-        }
+        return {"discount": self.discount, "num_steps": self.num_steps, "only_successes": self.only_successes}
