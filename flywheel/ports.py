@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from flywheel.core.behaviour import Behaviour
+from flywheel.core.control import Control
+from flywheel.core.entry import Claim, Draft, Entry
 from flywheel.core.episode import Episode, EpisodeRequest, EpisodeSummary, Floats, Outcome, Source
 from flywheel.core.outline import Block, DataSize, Outline
 from flywheel.core.plan import Plan
@@ -146,6 +148,26 @@ class Records(Protocol):
 
     def keys(self, prefix: str) -> list[str]:
         """Sorted."""
+        ...
+
+
+Decide = Callable[[Control], Draft | None]
+"""What to do as things stand; None: nothing. It may be asked several times, and may refuse."""
+
+
+class Chronicle(Protocol):
+    """Who did what, in one order. Everything that was asked for and decided follows from it."""
+
+    def control(self) -> Control:
+        """Where everything stands now. ChronicleError, StoreError: what is recorded cannot be read."""
+        ...
+
+    def append(self, decide: Decide, *, claim: Claim | None = None) -> Entry | None:
+        """Adds what `decide` makes of the newest state, and nobody gets in between.
+
+        With a claim that an entry has already, that entry is the answer. ReplayError: it was for something else.
+        RefusalError: what `decide` raises.
+        """
         ...
 
 

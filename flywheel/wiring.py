@@ -27,7 +27,7 @@ from flywheel.store.retries import Patience
 from flywheel.workers.training import Place
 from flywheel.workshop import Workshop, policies_of
 
-FREE_KEYS = ("iterations", "until", "resources", "retention", "storage")
+FREE_KEYS = ("iterations", "until", "resources", "retention", "storage", "control")
 """Settings that may change between runs on one store: they do not change what any episode or policy is."""
 
 

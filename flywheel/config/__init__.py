@@ -6,8 +6,10 @@ from typing import Annotated, Any, Self
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
+from flywheel.config.control import ControlConfig, OidcConfig
 from flywheel.config.learner import Algorithm, NetworkConfig, TrainConfig
 from flywheel.config.mixture import MixtureConfig
+from flywheel.config.overrides import Overrides, merged
 from flywheel.config.retention import RetentionConfig, RetentionRule
 from flywheel.config.section import Count, Name, Section, Share
 from flywheel.config.storage import StorageConfig
@@ -26,6 +28,7 @@ __all__ = [
     "Algorithm",
     "CollectConfig",
     "Config",
+    "ControlConfig",
     "EvaluateConfig",
     "GateConfig",
     "GoalSuite",
@@ -36,6 +39,8 @@ __all__ = [
     "NetworkConfig",
     "NoisyDemonstrations",
     "OgbenchSuite",
+    "OidcConfig",
+    "Overrides",
     "ResourcesConfig",
     "RetentionConfig",
     "RetentionRule",
@@ -43,6 +48,7 @@ __all__ = [
     "Suite",
     "TrainConfig",
     "load",
+    "overridden",
     "parse",
 ]
 
@@ -108,6 +114,7 @@ class Config(Section):
     resources: ResourcesConfig = ResourcesConfig()
     retention: RetentionConfig = RetentionConfig()
     storage: StorageConfig = StorageConfig()
+    control: ControlConfig = ControlConfig()
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -147,6 +154,11 @@ def parse(raw: dict[str, Any], *, origin: str) -> Config:
             for error in failure.errors()
         ]
         raise ConfigError("\n".join([f"{origin}: {len(lines)} setting(s) to correct:", *lines])) from failure
+
+
+def overridden(config: Config, overrides: Overrides, *, origin: str) -> Config:
+    """The configuration of one iteration. ConfigError: together they do not fit; it names the origin and the keys."""
+    return parse(merged(config.model_dump(mode="json"), overrides), origin=origin)
 
 
 def _short(value: object) -> str:

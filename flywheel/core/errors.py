@@ -6,7 +6,15 @@ FlywheelError
 ├── EpisodeError         an episode's arrays do not make an episode
 ├── ResumeError          what is there is not what was recorded; nothing was done on top of it
 ├── IterationError       a stage was recorded out of order or with the wrong products
+├── RefusalError         what is asked for is not possible as things stand; nothing was done
+│   ├── UnknownError         there is no such iteration, campaign, policy version, ...
+│   ├── ConflictError        its state, or another's, does not allow it
+│   └── ReplayError          an idempotency key was used before for something else
+├── StoppedError         what ran was told to stop
+│   ├── CancelledError       by a person
+│   └── StageTimeoutError    it took longer than its stage may
 ├── StoreError           the store could not do what was asked
+│   ├── ChronicleError       entries of the chronicle contradict one another
 │   ├── RecordExistsError    a record is already there; somebody else wrote it first
 │   ├── NotFoundError        no such object
 │   ├── NewerSchemaError     an object was written by a newer flywheel
@@ -44,8 +52,40 @@ class IterationError(FlywheelError):
     """A stage was recorded out of order or without what it must produce."""
 
 
+class RefusalError(FlywheelError):
+    """What is asked for is not possible as things stand; nothing was done."""
+
+
+class UnknownError(RefusalError):
+    """There is no such thing; the text says which there are."""
+
+
+class ConflictError(RefusalError):
+    """Its state, or another's, does not allow it."""
+
+
+class ReplayError(RefusalError):
+    """An idempotency key was used before for something else."""
+
+
+class StoppedError(FlywheelError):
+    """What ran was told to stop."""
+
+
+class CancelledError(StoppedError):
+    """A person asked for it."""
+
+
+class StageTimeoutError(StoppedError):
+    """It took longer than its stage may."""
+
+
 class StoreError(FlywheelError):
     """The store could not do what was asked."""
+
+
+class ChronicleError(StoreError):
+    """Entries of the chronicle contradict one another."""
 
 
 class RecordExistsError(StoreError):

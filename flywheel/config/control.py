@@ -1,0 +1,36 @@
+"""Settings of the service that an operations team drives."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from flywheel.config.section import Section
+
+Hours = Annotated[float, Field(gt=0.0)]
+
+
+class OidcConfig(Section):
+    """Who else may come in: bearers of JSON Web Tokens of an OpenID Connect provider."""
+
+    issuer: str
+    """As in the tokens' `iss`; its keys are found at `<issuer>/.well-known/openid-configuration`."""
+    audience: str
+    """As in the tokens' `aud`."""
+    scopes_claim: str = "scope"
+    """The claim with the scopes, a list or separated by blanks."""
+    scopes_prefix: str = "flywheel:"
+    """What the names of our scopes begin with there: `flywheel:operate`."""
+
+
+class ControlConfig(Section):
+    """The REST API and the service behind it."""
+
+    port: Annotated[int, Field(ge=0, le=65535)] = 8000
+    """TCP port of the API and the policy endpoint; 0: any free one."""
+    max_queued: Annotated[int, Field(ge=0)] = 16
+    """Iterations that may wait while one runs; 0: a second one is refused."""
+    stage_timeout_hours: Hours = 24.0
+    """After which a stage is stopped and its iteration has failed."""
+    requests_per_minute: Annotated[int, Field(ge=1)] = 600
+    """Of one principal; those without a valid token share a tenth of it per address."""
+    oidc: OidcConfig | None = None

@@ -1,0 +1,79 @@
+"""Settings that one iteration may have of its own. None: the configuration's."""
+
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from flywheel.config.mixture import MixtureConfig
+from flywheel.config.section import Count, Section, Share
+from flywheel.core.plan import InitialWeights
+
+
+class CollectOverrides(Section):
+    """Of collecting."""
+
+    episodes_per_task: Count | None = None
+    sharpness: Annotated[float, Field(gt=0.0)] | None = None
+    """Power of the policy's distribution that actions are drawn from."""
+    random_actions: Share | None = None
+    """Share of decisions replaced by uniform random actions."""
+
+
+class TrainOverrides(Section):
+    """Of training."""
+
+    num_updates: Count | None = None
+    bc_weight: Share | None = None
+    """alpha of alpha-PAC."""
+    temperature: Annotated[float, Field(gt=0.0)] | None = None
+    """eta, in units of return."""
+    learning_rate: Annotated[float, Field(gt=0.0)] | None = None
+    initial_weights: InitialWeights | None = None
+    """Where training starts: the version trained last, the live one, or fresh weights."""
+
+
+class EvaluateOverrides(Section):
+    """Of evaluating."""
+
+    episodes_per_task: Count | None = None
+
+
+class GateOverrides(Section):
+    """Of the promotion gate."""
+
+    margin: Share | None = None
+    """Success rate that a candidate may lose on one task."""
+
+
+class Overrides(Section):
+    """What differs from the configuration in one iteration."""
+
+    collect: CollectOverrides | None = None
+    mixture: MixtureConfig | None = None
+    """What a batch holds, as a whole."""
+    train: TrainOverrides | None = None
+    evaluate: EvaluateOverrides | None = None
+    gate: GateOverrides | None = None
+
+    @property
+    def plain(self) -> dict[str, Any]:
+        """Only what is set."""
+        return self.model_dump(mode="json", exclude_none=True)
+
+
+SCHEDULED = ("num_updates", "bc_weight", "temperature", "learning_rate")
+"""Settings that hold a value per iteration."""
+
+
+def merged(config: dict[str, Any], overrides: Overrides) -> dict[str, Any]:
+    """A configuration's plain values with the overrides in their places. Check it: together they may not fit."""
+    changes = overrides.plain
+    mixture = changes.pop("mixture", None)
+    result = {**config, **{section: {**config[section], **values} for section, values in changes.items()}}
+    train = dict(result["train"])
+    for name in SCHEDULED:
+        if name in changes.get("train", {}):
+            train[name] = [train[name]]
+    if mixture is not None:
+        train["mixture"] = [mixture]
+    return {**result, "train": train}

@@ -1,0 +1,151 @@
+"""Commands on iterations. Each answers with the entry to be made, or refuses. Pure."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from flywheel.core.control import Control, IterationState, IterationStatus
+from flywheel.core.entry import Action, Draft
+from flywheel.core.errors import ConflictError, UnknownError
+
+
+def request(
+    control: Control,
+    *,
+    by: str,
+    overrides: Mapping[str, Any],
+    max_queued: int,
+    campaign: int | None = None,
+    retry_of: int | None = None,
+    reason: str = "",
+) -> Draft:
+    """Queues the next iteration. ConflictError: `max_queued` wait already; with 0, one that runs is in the way."""
+    waiting, current = control.queued, control.current
+    if current is not None and max_queued == 0:
+        raise ConflictError(f"iteration {current.number} is {current.state}, and this flywheel queues none")
+    if waiting and len(waiting) >= max(1, max_queued):
+        raise ConflictError(
+            f"{len(waiting)} iterations are queued already, from {waiting[0].number} on: no more may be"
+        )
+    return Draft(
+        action=Action.ITERATION_REQUESTED,
+        subject=f"iterations/{control.next_iteration}",
+        by=by,
+        reason=reason,
+        after=IterationState.QUEUED,
+        details={"overrides": dict(overrides), "campaign": campaign, "retry_of": retry_of},
+    )
+
+
+def retry(control: Control, number: int, *, by: str, max_queued: int) -> Draft:
+    """Queues a new iteration with the settings of one that failed or was cancelled: what is over stays over."""
+    status = iteration(control, number)
+    if status.state not in (IterationState.FAILED, IterationState.CANCELLED):
+        raise ConflictError(f"iteration {number} is {status.state}: only one that failed or was cancelled is retried")
+    return request(
+        control, by=by, overrides=status.overrides, max_queued=max_queued, campaign=status.campaign, retry_of=number
+    )
+
+
+def cancel(control: Control, number: int, *, by: str, reason: str = "") -> Draft:
+    """A queued one is over at once; one that runs is asked to stop. ConflictError: it is over already."""
+    status = iteration(control, number)
+    if status.state.is_terminal:
+        raise ConflictError(f"iteration {number} is {status.state} already")
+    if status.state is IterationState.QUEUED:
+        return finish(control, number, state=IterationState.CANCELLED, by=by, reason=reason)
+    if status.cancel_requested_by is not None:
+        raise ConflictError(f"iteration {number} is being cancelled already, by {status.cancel_requested_by}")
+    return _about(status, Action.CANCEL_REQUESTED, by=by, reason=reason, after=status.state)
+
+
+def start(control: Control, number: int, *, by: str, owner: str) -> Draft | None:
+    """By who turns it from now on. None: that is known."""
+    status = iteration(control, number)
+    if status.state is IterationState.RUNNING and status.owner == owner:
+        return None
+    return _about(status, Action.ITERATION_STARTED, by=by, after=IterationState.RUNNING, details={"owner": owner})
+
+
+def complete_stage(control: Control, number: int, stage: str, *, by: str, summary: Mapping[str, Any]) -> Draft | None:
+    """None: that is known."""
+    status = iteration(control, number)
+    if stage in status.stages:
+        return None
+    return _about(status, Action.STAGE_COMPLETED, by=by, after=status.state, details={"stage": stage, **summary})
+
+
+def wait_for_approval(control: Control, number: int, *, by: str, reason: str) -> Draft | None:
+    """None: it waits already, or was approved."""
+    status = iteration(control, number)
+    if status.approved_by is not None or status.state is IterationState.WAITING:
+        return None
+    return _about(status, Action.ITERATION_WAITING, by=by, reason=reason, after=IterationState.WAITING)
+
+
+def approve(control: Control, number: int, *, by: str, reason: str) -> Draft:
+    """Lets a waiting iteration deploy its candidate."""
+    status = _waiting(control, number)
+    return _about(status, Action.ITERATION_APPROVED, by=by, reason=reason, after=IterationState.RUNNING)
+
+
+def decline(control: Control, number: int, *, by: str, reason: str) -> Draft:
+    """A waiting iteration ends without deploying its candidate."""
+    _waiting(control, number)
+    return finish(control, number, state=IterationState.REJECTED, by=by, reason=reason)
+
+
+def finish(
+    control: Control,
+    number: int,
+    *,
+    state: IterationState,
+    by: str,
+    reason: str,
+    details: Mapping[str, Any] | None = None,
+) -> Draft:
+    """ConflictError: it is over already."""
+    status = iteration(control, number)
+    if status.state.is_terminal:
+        raise ConflictError(f"iteration {number} is {status.state} already")
+    return _about(
+        status,
+        Action.ITERATION_FINISHED,
+        by=by,
+        reason=reason,
+        after=state,
+        details={"state": str(state), **(details or {})},
+    )
+
+
+def iteration(control: Control, number: int) -> IterationStatus:
+    """UnknownError: there is none with this number."""
+    if number not in control.iterations:
+        raise UnknownError(f"there is no iteration {number}; the newest is {control.next_iteration - 1}")
+    return control.iterations[number]
+
+
+def _about(
+    status: IterationStatus,
+    action: Action,
+    *,
+    by: str,
+    after: str,
+    reason: str = "",
+    details: Mapping[str, Any] | None = None,
+) -> Draft:
+    return Draft(
+        action=action,
+        subject=f"iterations/{status.number}",
+        by=by,
+        reason=reason,
+        before=status.state,
+        after=after,
+        details=details or {},
+    )
+
+
+def _waiting(control: Control, number: int) -> IterationStatus:
+    status = iteration(control, number)
+    if status.state is not IterationState.WAITING:
+        raise ConflictError(f"iteration {number} is {status.state}: it does not wait for approval")
+    return status

@@ -1,0 +1,56 @@
+"""Commands on which policy version is live. Each answers with the entry to be made, or refuses. Pure."""
+
+from flywheel.core.control import Control
+from flywheel.core.entry import Action, Draft
+from flywheel.core.errors import ConflictError
+
+
+def promote(control: Control, policy_id: str, *, by: str, reason: str, iteration: int | None = None) -> Draft:
+    """Makes a version live. ConflictError: it is already, or was retired, or a person gave no reason."""
+    return _deploy(control, policy_id, Action.POLICY_PROMOTED, by=by, reason=reason, iteration=iteration)
+
+
+def roll_back(control: Control, *, by: str, reason: str, policy_id: str | None = None) -> Draft:
+    """Makes an earlier version live again: the one before the live one, or a named one that was live once."""
+    if not control.deployments:
+        raise ConflictError("nothing was deployed yet")
+    earlier = [some.policy_id for some in control.deployments if some.policy_id != control.live]
+    if policy_id is None:
+        policy_id = control.live_before
+        if policy_id is None:
+            raise ConflictError(f"{control.live} has no live version before it")
+    elif policy_id not in earlier and policy_id != control.live:
+        raise ConflictError(
+            f"{policy_id} was never live; those that were: {', '.join(dict.fromkeys(earlier)) or 'none'}"
+        )
+    return _deploy(control, policy_id, Action.POLICY_ROLLED_BACK, by=by, reason=reason, iteration=None)
+
+
+def retire(control: Control, policy_id: str, *, by: str, reason: str) -> Draft:
+    """It is never deployed again. ConflictError: it is live, or retired already."""
+    if policy_id == control.live:
+        raise ConflictError(f"{policy_id} is live: promote or roll back to another one first")
+    _check_not_retired(control, policy_id)
+    return Draft(action=Action.POLICY_RETIRED, subject=f"policies/{policy_id}", by=by, reason=reason)
+
+
+def _deploy(control: Control, policy_id: str, action: Action, *, by: str, reason: str, iteration: int | None) -> Draft:
+    if policy_id == control.live:
+        raise ConflictError(f"{policy_id} is live already")
+    _check_not_retired(control, policy_id)
+    if not reason.strip():
+        raise ConflictError(f"{policy_id}: say why it should be live")
+    return Draft(
+        action=action,
+        subject=f"policies/{policy_id}",
+        by=by,
+        reason=reason,
+        before=control.live,
+        after=policy_id,
+        details={"iteration": iteration},
+    )
+
+
+def _check_not_retired(control: Control, policy_id: str) -> None:
+    if policy_id in control.retired:
+        raise ConflictError(f"{policy_id} was retired at {control.retired[policy_id].at}")

@@ -1,0 +1,66 @@
+"""The chronicle as records: whoever writes number n first has it, and all others decide again."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from threading import Lock
+
+from flywheel.core.control import Control
+from flywheel.core.entry import Claim, Draft, Entry, entry_key
+from flywheel.core.errors import RecordExistsError, ReplayError
+from flywheel.ports import Decide, Records
+
+
+def utc_now() -> str:
+    """RFC 3339, to the millisecond."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class RecordedChronicle:
+    """`ports.Chronicle`. Entries never change, so each is read once. Any thread may ask."""
+
+    def __init__(self, *, records: Records, clock: Callable[[], str] = utc_now) -> None:
+        self._records, self._clock = records, clock
+        self._control = Control()
+        self._lock = Lock()
+
+    def control(self) -> Control:
+        with self._lock:
+            news: list[Entry] = []
+            while (record := self._records.read(entry_key(len(self._control.entries) + len(news)))) is not None:
+                news.append(Entry.of(record))
+            if news:
+                self._control = self._control.after(news)
+            return self._control
+
+    def append(self, decide: Decide, *, claim: Claim | None = None) -> Entry | None:
+        while True:
+            control = self.control()
+            if claim is not None and claim.key in control.claims:
+                return _replayed(claim, control)
+            draft = decide(control)
+            if draft is None:
+                return None
+            entry = _placed(draft if claim is None else replace(draft, claim=claim), control, at=self._clock())
+            try:
+                self._records.write(entry_key(entry.number), entry.plain)
+            except RecordExistsError:
+                continue
+            return entry
+
+
+def _placed(draft: Draft, control: Control, *, at: str) -> Entry:
+    entry = Entry.at_place(draft, number=len(control.entries), at=at)
+    control.after([entry])  # What could not be read back is not written.
+    return entry
+
+
+def _replayed(claim: Claim, control: Control) -> Entry:
+    entry = control.claims[claim.key]
+    assert entry.claim is not None
+    if entry.claim.body != claim.body:
+        raise ReplayError(
+            f"this idempotency key was used at {entry.at} for another request ({entry.action} of {entry.subject}): "
+            "use a new key for a new request"
+        )
+    return entry
