@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from copy import copy
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any
+from typing import Any, Self
 
 from flywheel.core.access import Scope, Token
 from flywheel.core.campaign import Campaign, CampaignState, Goal
@@ -70,6 +70,19 @@ class IterationStatus:
     approved_by: str | None = None
     reason: str = ""
     """Why it ended as it did."""
+
+    @classmethod
+    def of(cls, requested: Entry) -> Self:
+        """As it was when it was asked for."""
+        return cls(
+            number=requested.subject_number,
+            state=IterationState.QUEUED,
+            requested_by=requested.by,
+            requested_at=requested.at,
+            overrides=requested.details["overrides"],
+            campaign=requested.details["campaign"],
+            retry_of=requested.details["retry_of"],
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,15 +177,8 @@ class Control:
     def _apply_to_iteration(self, entry: Entry) -> None:
         number, details = entry.subject_number, entry.details
         if entry.action is Action.ITERATION_REQUESTED:
-            self.iterations[number] = IterationStatus(
-                number=number,
-                state=IterationState.QUEUED,
-                requested_by=entry.by,
-                requested_at=entry.at,
-                overrides=details["overrides"],
-                campaign=details["campaign"],
-                retry_of=details["retry_of"],
-            )
+            self.iterations[number] = IterationStatus.of(entry)
+            self._note_firing(entry)
             return
         status = self.iterations[number]
         match entry.action:
@@ -247,10 +253,14 @@ class Control:
                 created_by=entry.by,
                 created_at=entry.at,
             )
-        elif entry.action is Action.SCHEDULE_FIRED:
-            self.schedules[name] = replace(self.schedules[name], fired_at=entry.at, fired_for=entry.details["occasion"])
         else:
             del self.schedules[name]
+
+    def _note_firing(self, requested: Entry) -> None:
+        occasion = requested.details["occasion"]
+        name = requested.by.removeprefix("schedule:")
+        if occasion is not None and name in self.schedules:
+            self.schedules[name] = replace(self.schedules[name], fired_at=requested.at, fired_for=occasion)
 
     def _apply_to_token(self, entry: Entry) -> None:
         name = entry.subject_name

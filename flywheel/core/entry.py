@@ -27,7 +27,6 @@ class Action(StrEnum):
     POLICY_ROLLED_BACK = "policy.rolled_back"
     POLICY_RETIRED = "policy.retired"
     SCHEDULE_CREATED = "schedule.created"
-    SCHEDULE_FIRED = "schedule.fired"
     SCHEDULE_DELETED = "schedule.deleted"
     TOKEN_CREATED = "token.created"
     TOKEN_REVOKED = "token.revoked"

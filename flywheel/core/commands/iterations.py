@@ -16,9 +16,13 @@ def request(
     max_queued: int,
     campaign: int | None = None,
     retry_of: int | None = None,
+    occasion: str | None = None,
     reason: str = "",
 ) -> Draft:
-    """Queues the next iteration. ConflictError: `max_queued` wait already; with 0, one that runs is in the way."""
+    """Queues the next iteration. ConflictError: `max_queued` wait already; with 0, one that runs is in the way.
+
+    `occasion`: what a schedule asks for it for.
+    """
     waiting, current = control.queued, control.current
     if current is not None and max_queued == 0:
         raise ConflictError(f"iteration {current.number} is {current.state}, and this flywheel queues none")
@@ -32,7 +36,12 @@ def request(
         by=by,
         reason=reason,
         after=IterationState.QUEUED,
-        details={"overrides": dict(overrides), "campaign": campaign, "retry_of": retry_of},
+        details={
+            "overrides": dict(overrides),
+            "campaign": campaign,
+            "retry_of": retry_of,
+            "occasion": occasion,
+        },
     )
 
 

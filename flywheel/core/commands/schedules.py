@@ -20,15 +20,6 @@ def create(control: Control, name: str, *, by: str, trigger: Trigger, overrides:
     )
 
 
-def fire(control: Control, name: str, *, occasion: str) -> Draft | None:
-    """None: it fired for that already."""
-    if schedule(control, name).fired_for == occasion:
-        return None
-    return Draft(
-        action=Action.SCHEDULE_FIRED, subject=f"schedules/{name}", by="supervisor", details={"occasion": occasion}
-    )
-
-
 def delete(control: Control, name: str, *, by: str) -> Draft:
     schedule(control, name)
     return Draft(action=Action.SCHEDULE_DELETED, subject=f"schedules/{name}", by=by)

@@ -1,0 +1,41 @@
+"""Plane: everything that a request may touch. Plain; Ray Serve dresses the application elsewhere."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from flywheel.api.identity import Identify
+from flywheel.api.rates import Rates
+from flywheel.config import Config
+from flywheel.journal import Progress
+from flywheel.ports import Chronicle, EpisodeTable, LabelTable, Policies, Records
+
+
+class Watch(Protocol):
+    """Who turns the wheel, seen from outside."""
+
+    def progress(self) -> Progress | None:
+        """Of the stage that runs; None: none does, or nobody answers."""
+        ...
+
+    def nudge(self) -> None:
+        """There is something to do. It would be found without this, a little later."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plane:
+    """One store, who turns its wheel, and who may ask."""
+
+    store: str
+    config: Config
+    chronicle: Chronicle
+    records: Records
+    episodes: EpisodeTable
+    labels: LabelTable
+    policies: Policies
+    watch: Watch
+    identify: Identify
+    rates: Rates
+    now: Callable[[], str]
+    """RFC 3339."""

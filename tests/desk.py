@@ -1,0 +1,88 @@
+"""A plane over a store, with a token per scope, and clients of its application that never leave this process."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from fastapi.testclient import TestClient
+
+from flywheel.api.application import create_app
+from flywheel.api.identity import TokenIdentity
+from flywheel.api.plane import Plane
+from flywheel.api.rates import Rates
+from flywheel.config import Config
+from flywheel.core.access import Scope, digest_of, new_secret
+from flywheel.core.commands import tokens
+from flywheel.journal import Progress
+from flywheel.store.chronicle import RecordedChronicle, utc_now
+from flywheel.workshop import Workshop
+
+
+@dataclass
+class StillWatch:
+    """Nobody turns the wheel; remembers that it was nudged."""
+
+    seen: Progress | None = None
+    nudges: int = 0
+
+    def progress(self) -> Progress | None:
+        return self.seen
+
+    def nudge(self) -> None:
+        self.nudges += 1
+
+
+@dataclass
+class Desk:
+    """A plane and clients of its application."""
+
+    plane: Plane
+    watch: StillWatch
+    secrets: dict[Scope, str] = field(default_factory=dict)
+
+    def client(self, scope: Scope | None = Scope.ADMIN, *, raising: bool = True) -> TestClient:
+        headers = {} if scope is None else {"Authorization": f"Bearer {self.secrets[scope]}"}
+        return TestClient(create_app(self.plane), headers=headers, raise_server_exceptions=raising)
+
+
+def keyed(key: str) -> dict[str, str]:
+    return {"Idempotency-Key": key}
+
+
+def open_desk(
+    folder: Path | str, config: Config, *, now: Callable[[], str] = utc_now, requests_per_minute: int = 100_000
+) -> Desk:
+    """With a token per scope, named like it."""
+    workshop = Workshop(config=config, store=str(folder))
+    chronicle = RecordedChronicle(records=workshop.records, clock=now)
+    watch = StillWatch()
+    desk = Desk(
+        plane=Plane(
+            store=str(folder),
+            config=config,
+            chronicle=chronicle,
+            records=workshop.records,
+            episodes=workshop.episodes,
+            labels=workshop.labels,
+            policies=workshop.policies,
+            watch=watch,
+            identify=TokenIdentity(chronicle=chronicle, now=now),
+            rates=Rates(requests_per_minute=requests_per_minute),
+            now=now,
+        ),
+        watch=watch,
+    )
+    for scope in Scope:
+        desk.secrets[scope] = add_token(desk, str(scope), scope)
+    return desk
+
+
+def add_token(desk: Desk, name: str, *scopes: Scope, expires_at: str | None = None) -> str:
+    secret = new_secret()
+    made: Any = partial(
+        tokens.create, name=name, by="command line", scopes=scopes, digest=digest_of(secret), expires_at=expires_at
+    )
+    desk.plane.chronicle.append(made)
+    return secret
