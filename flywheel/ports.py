@@ -8,6 +8,7 @@ from flywheel.core.behaviour import Behaviour
 from flywheel.core.control import Control
 from flywheel.core.entry import Claim, Draft, Entry
 from flywheel.core.episode import Episode, EpisodeRequest, EpisodeSummary, Floats, Outcome, Source
+from flywheel.core.errors import StoppedError
 from flywheel.core.outline import Block, DataSize, Outline
 from flywheel.core.plan import Plan
 from flywheel.core.policy import PolicyVersion
@@ -151,6 +152,14 @@ class Records(Protocol):
         ...
 
 
+Brake = Callable[[], StoppedError | None]
+"""Why what runs should stop; None: go on. Cheap: it is asked often."""
+
+
+def unstopped() -> None:
+    """The brake that nobody pulls."""
+
+
 Decide = Callable[[Control], Draft | None]
 """What to do as things stand; None: nothing. It may be asked several times, and may refuse."""
 
@@ -257,7 +266,10 @@ class Collectors(Protocol):
     def collect(
         self, requests: Sequence[EpisodeRequest], behaviour: Behaviour, observer: "Observer"
     ) -> tuple[list[Part], list[EpisodeSummary]]:
-        """Makes every requested episode exactly once; one that crashes or hangs comes back with an error."""
+        """Makes every requested episode exactly once; one that crashes or hangs comes back with an error.
+
+        Fewer come back only when the brake stopped it: those that were finished by then.
+        """
         ...
 
 
@@ -322,3 +334,4 @@ class Ports:
     endpoint: Endpoint
     reference: Reference
     observer: Observer
+    brake: Brake = unstopped

@@ -14,7 +14,7 @@ from flywheel.core.errors import ConfigError
 from flywheel.core.plan import Plan
 from flywheel.environments import suites
 from flywheel.local import LocalCollectors, LocalEndpoint, LocalRelabeler, LocalTrainer, StoredPolicies
-from flywheel.ports import Observer, Ports
+from flywheel.ports import Brake, Observer, Ports, unstopped
 from flywheel.report import write as report
 from flywheel.report.results import build_report
 from flywheel.report.schema import Report
@@ -97,7 +97,7 @@ def local(config: Config, store: str, observer: Observer) -> Ports:
 
 
 @contextmanager
-def on_ray(config: Config, store: str, observer: Observer) -> Iterator[Ports]:
+def on_ray(config: Config, store: str, observer: Observer, brake: Brake = unstopped) -> Iterator[Ports]:
     """Actors, Ray Train and Ray Serve on the Ray that this process is connected to; all of them end with the block."""
     workshop, resources = Workshop(config=config, store=store), config.resources
     collectors = RayCollectors(
@@ -106,12 +106,14 @@ def on_ray(config: Config, store: str, observer: Observer) -> Iterator[Ports]:
         num_collectors=resources.num_collectors,
         num_environments=config.collect.num_environments,
         episode_timeout_s=config.collect.episode_timeout_s,
+        brake=brake,
     )
     trainer = RayTrainer(
         run=workshop.training_run,
         num_workers=resources.num_train_workers,
         num_threads=resources.train_threads,
         use_gpu=resources.use_gpu,
+        brake=brake,
     )
     endpoint = ServeEndpoint(
         policies=f"{policies_of.__module__}:{policies_of.__name__}", store=store, port=resources.endpoint_port
@@ -125,11 +127,12 @@ def on_ray(config: Config, store: str, observer: Observer) -> Iterator[Ports]:
             labels=workshop.labels,
             policies=workshop.policies,
             collectors=collectors,
-            relabeler=RayRelabeler(relabel=workshop.relabel),
+            relabeler=RayRelabeler(relabel=workshop.relabel, brake=brake),
             trainer=trainer,
             endpoint=endpoint,
             reference=StoredPolicies(policies=workshop.policies),
             observer=observer,
+            brake=brake,
         )
 
 

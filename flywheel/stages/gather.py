@@ -7,8 +7,9 @@ from typing import Any
 
 from flywheel.core.behaviour import Behaviour
 from flywheel.core.episode import EpisodeRequest, EpisodeSummary, Outcome
+from flywheel.core.errors import StoppedError
 from flywheel.core.policy import SuccessRate
-from flywheel.ports import Ports
+from flywheel.ports import Part, Ports
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,12 +30,21 @@ def gather(
     work_s = 0.0
     version = ports.episodes.committed(transaction)
     if version is None:
-        parts, _ = ports.collectors.collect(requests, behaviour, ports.observer)
+        parts, made = ports.collectors.collect(requests, behaviour, ports.observer)
+        if len(made) < len(requests):
+            raise _stopped(parts, transaction, ports)
         version = ports.episodes.commit(parts, transaction=transaction)
         work_s = sum(part.work_s for part in parts)
     wanted = {request.episode_id for request in requests}
-    made = ports.episodes.summaries(version=version, iteration=requests[0].iteration)
-    return version, [episode for episode in made if episode.episode_id in wanted], work_s
+    found = ports.episodes.summaries(version=version, iteration=requests[0].iteration)
+    return version, [episode for episode in found if episode.episode_id in wanted], work_s
+
+
+def _stopped(parts: Sequence[Part], transaction: str, ports: Ports) -> StoppedError:
+    """What was finished is kept: under a name of its own, because the stage is not done."""
+    if parts:
+        ports.episodes.commit(parts, transaction=f"{transaction}-stopped")
+    return ports.brake() or StoppedError(f"{transaction}: stopped")
 
 
 def results(episodes: Sequence[EpisodeSummary]) -> dict[str, dict[str, Any]]:

@@ -14,6 +14,11 @@ from flywheel.ports import Notice, Part, PartWriter, Policies
 EPISODES_PER_PART = 64
 
 
+def never() -> bool:
+    """What is not to be stopped."""
+    return False
+
+
 class Collector:
     """Makes episodes, `num_environments` at a time, and writes them in parts that are still invisible."""
 
@@ -32,13 +37,14 @@ class Collector:
         self._num_environments = num_environments
 
     def collect(
-        self, requests: Sequence[EpisodeRequest], behaviour: Behaviour
+        self, requests: Sequence[EpisodeRequest], behaviour: Behaviour, *, stopping: Callable[[], bool] = never
     ) -> Iterator[EpisodeSummary | Part | Notice]:
         """Yields each episode's summary as it ends, and a part once the store has it.
 
         Requests start in the order given. Parts come in the order of the summaries, each for the oldest that no part
         covers, maybe much later; a summary without its part is lost if the process dies. No new episode ends while
-        what waits for the store finds no room; signs of life are all that comes then.
+        what waits for the store finds no room; signs of life are all that comes then. Once it is `stopping`, no
+        further episode is finished, and those that are, are written.
         """
         writer = self._writer
         writer.discard()
@@ -50,6 +56,8 @@ class Collector:
         ):
             unwritten.append(episode)
             yield summary(episode)
+            if stopping():
+                break
             if len(unwritten) == EPISODES_PER_PART:
                 writer.add(unwritten, work_s=perf_counter() - began)
                 while writer.is_full:
