@@ -6,7 +6,7 @@ from typing import Annotated, Any, Self
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
-from flywheel.config.control import ControlConfig, OidcConfig
+from flywheel.config.control import ControlConfig, OidcConfig, WebhooksConfig
 from flywheel.config.learner import Algorithm, NetworkConfig, TrainConfig
 from flywheel.config.mixture import MixtureConfig
 from flywheel.config.overrides import Overrides, merged
@@ -47,6 +47,7 @@ __all__ = [
     "StorageConfig",
     "Suite",
     "TrainConfig",
+    "WebhooksConfig",
     "load",
     "overridden",
     "parse",

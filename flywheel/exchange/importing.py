@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 
@@ -151,6 +152,7 @@ def _record(imported: Imported, survey: _Survey, records: Records, *, origin: Pa
                 "episodes_version": imported.episodes_version,
                 "format": file_format,
                 "origin": str(origin),
+                "at": datetime.now(UTC).isoformat(timespec="milliseconds"),
                 "tasks": dict(survey.tasks),
             },
         )

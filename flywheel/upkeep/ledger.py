@@ -1,10 +1,12 @@
 """Ledger: what all records of a store say, and what is wrong with the records themselves."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+from flywheel.core.control import Control
+from flywheel.core.delivery import DELIVERIES, Delivery
 from flywheel.core.errors import NotFoundError, StoreError
 from flywheel.core.exclusion import RECALLS
 from flywheel.core.iteration import PRODUCTS, Iteration, Stage
@@ -12,6 +14,7 @@ from flywheel.loop import history, record_key
 from flywheel.store import layout
 from flywheel.store.sealed import unseal
 from flywheel.store.whole import Store
+from flywheel.upkeep.chronicle import read_chronicle
 from flywheel.upkeep.finding import Area, Finding, damage
 
 ITERATIONS = "iterations/"
@@ -28,6 +31,8 @@ class Ledger:
 
     records: Mapping[str, Mapping[str, Any]]
     findings: tuple[Finding, ...]
+    control: Control
+    """What the entries of the chronicle add up to, as far as they can be read."""
 
     @cached_property
     def iterations(self) -> list[Iteration]:
@@ -93,8 +98,11 @@ def read_ledger(store: Store) -> Ledger:
         except StoreError as failure:
             findings.append(damage(Area.RECORDS, name, failure))
     records = {key: record for key, record in records.items() if not (_complain(key, record, findings))}
-    ledger = Ledger(records=records, findings=tuple(findings))
-    return Ledger(records=records, findings=(*findings, *_out_of_order(ledger)))
+    control, wrong = read_chronicle(records)
+    unreadable = {finding.key for finding in findings}
+    findings += [finding for finding in wrong if finding.key not in unreadable]
+    ledger = Ledger(records=records, findings=tuple(findings), control=control)
+    return replace(ledger, findings=(*findings, *_out_of_order(ledger)))
 
 
 def next_key(store: Store, prefix: str) -> str:
@@ -128,6 +136,7 @@ def _complain(key: str, record: Mapping[str, Any], findings: list[Finding]) -> b
         (GARBAGE, ("deleted",)),
         (REPAIRS, ("moved",)),
         (RECALLS, ("policies", "episodes", "reason", "undoes")),
+        (DELIVERIES, tuple(Delivery.__dataclass_fields__)),
     ):
         needed = names if key.startswith(prefix) else needed
     missing = [name for name in needed if name not in record]
