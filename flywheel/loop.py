@@ -6,7 +6,7 @@ from time import perf_counter
 from typing import Any
 
 from flywheel.core.code_version import CODE_VERSION
-from flywheel.core.gate import Decision
+from flywheel.core.comparison import Decision
 from flywheel.core.iteration import Iteration, Stage
 from flywheel.ports import Ports
 from flywheel.resume import check

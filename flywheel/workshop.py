@@ -8,8 +8,8 @@ from typing import Any
 from torch import nn
 
 from flywheel.config import Algorithm, Config, MixtureConfig
+from flywheel.core.comparison import PromotionGate
 from flywheel.core.contract import Contract, unite
-from flywheel.core.gate import PromotionGate
 from flywheel.core.mixture import Mixture
 from flywheel.core.plan import Plan
 from flywheel.core.training import TrainingRequest

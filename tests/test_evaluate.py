@@ -2,8 +2,8 @@ from fakes import ScriptedCollectors
 from world import PUSH, REACH, World, skilled
 
 from flywheel.core.behaviour import Behaviour
+from flywheel.core.comparison import Decision, PromotionGate, Verdict
 from flywheel.core.episode import Outcome, Source
-from flywheel.core.gate import Decision, PromotionGate, Verdict
 from flywheel.core.iteration import Iteration, Stage
 from flywheel.stages.evaluate import evaluate
 

@@ -3,9 +3,9 @@ from fakes import MemoryEndpoint, MemoryRecords, Notebook, ScriptedCollectors
 from mortal import Clock, KilledError, mortal
 from world import CLOCKED, PUSH, REACH, World, contents, skilled
 
+from flywheel.core.comparison import PromotionGate
 from flywheel.core.episode import Outcome, Source
 from flywheel.core.errors import EndpointError, IterationError, RecordExistsError
-from flywheel.core.gate import PromotionGate
 from flywheel.core.iteration import Iteration, Stage
 from flywheel.core.plan import InitialWeights
 from flywheel.loop import final_key, reached, record_key, recorded, run, turn

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from flywheel.core.comparison import PromotionGate
 from flywheel.core.episode import Source
-from flywheel.core.gate import PromotionGate
 from flywheel.core.mixture import Mixture
 from flywheel.core.plan import InitialWeights, Plan, at, initial_state_seed
 

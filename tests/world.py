@@ -18,8 +18,8 @@ from fakes import (
     ScriptedCollectors,
 )
 
+from flywheel.core.comparison import PromotionGate
 from flywheel.core.episode import EpisodeRequest, Outcome
-from flywheel.core.gate import PromotionGate
 from flywheel.core.mixture import Mixture
 from flywheel.core.plan import InitialWeights, Plan
 from flywheel.core.task import Task, Within

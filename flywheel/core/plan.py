@@ -8,8 +8,8 @@ from zlib import crc32
 
 import numpy as np
 
+from flywheel.core.comparison import PromotionGate
 from flywheel.core.episode import EpisodeRequest, Source
-from flywheel.core.gate import PromotionGate
 from flywheel.core.mixture import Mixture
 
 Value = TypeVar("Value")

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from flywheel.core.behaviour import Behaviour
+from flywheel.core.comparison import Decision, Pair
 from flywheel.core.episode import EpisodeSummary, Outcome, Source
-from flywheel.core.gate import Decision, Pair
 from flywheel.core.iteration import Iteration, Stage
 from flywheel.core.plan import Plan
 from flywheel.ports import Ports
