@@ -6,8 +6,8 @@ from time import perf_counter
 from typing import Any
 
 from flywheel.core.code_version import CODE_VERSION
-from flywheel.core.comparison import Decision
-from flywheel.core.iteration import Iteration, Stage
+from flywheel.core.gate import Decision
+from flywheel.core.iteration import Iteration, Stage, record_key
 from flywheel.ports import Ports
 from flywheel.resume import check
 from flywheel.stages.assess import assess
@@ -15,10 +15,12 @@ from flywheel.stages.collect import collect
 from flywheel.stages.deploy import deploy
 from flywheel.stages.evaluate import evaluate
 from flywheel.stages.ingest import ingest
+from flywheel.stages.plan import plan
 from flywheel.stages.relabel import relabel
 from flywheel.stages.train import train
 
 STAGES = {
+    Stage.PLAN: plan,
     Stage.INGEST: ingest,
     Stage.COLLECT: collect,
     Stage.RELABEL: relabel,
@@ -88,11 +90,6 @@ def reached(iteration: Iteration, until: float | None) -> bool:
     verdict = iteration.outcomes[Stage.EVALUATE]
     tasks = verdict["tasks"] if verdict["decision"] == Decision.PROMOTE else verdict["live_tasks"]
     return tasks is not None and fmean(result["rate"] or 0.0 for result in tasks.values()) >= until
-
-
-def record_key(number: int, stage: str) -> str:
-    """Where a stage's outcome is recorded."""
-    return f"iterations/{number:04d}/{stage}"
 
 
 def final_key(number: int) -> str:

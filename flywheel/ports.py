@@ -235,7 +235,10 @@ class Collectors(Protocol):
     def collect(
         self, requests: Sequence[EpisodeRequest], behaviour: Behaviour, observer: "Observer"
     ) -> tuple[list[Part], list[EpisodeSummary]]:
-        """Makes every requested episode exactly once; one that crashes or hangs comes back with an error."""
+        """Makes every requested episode exactly once; one that crashes or hangs comes back with an error.
+
+        Who acts, each request says. The episodes of one policy are best asked for next to one another.
+        """
         ...
 
 

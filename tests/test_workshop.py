@@ -5,7 +5,7 @@ import sys
 import pytest
 from small import TASKS, small_config
 
-from flywheel.core.comparison import PromotionGate
+from flywheel.core.gate import PromotionGate
 from flywheel.core.mixture import Mixture
 from flywheel.core.plan import InitialWeights
 from flywheel.workshop import Workshop

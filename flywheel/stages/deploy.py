@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from flywheel.core.comparison import Decision
 from flywheel.core.episode import EpisodeSummary, Outcome, Source
 from flywheel.core.errors import EndpointError
+from flywheel.core.gate import Decision
 from flywheel.core.iteration import Iteration, Stage
 from flywheel.ports import Ports
 

@@ -3,14 +3,14 @@
 from typing import Any
 
 from flywheel.core.episode import EpisodeSummary, Outcome, Source
-from flywheel.core.iteration import Iteration
+from flywheel.core.iteration import Iteration, Stage
 from flywheel.ports import Ports
 
 
 def relabel(iteration: Iteration, ports: Ports) -> dict[str, Any]:
     """Labels this iteration's own episodes, those of the evaluation that ended the one before, and uploads."""
     transaction = f"{iteration.number:04d}-relabel"
-    episodes_version = iteration.outcomes[iteration.stages[0]]["episodes_version"]
+    episodes_version = iteration.outcomes[Stage.INGEST if iteration.number == 0 else Stage.COLLECT]["episodes_version"]
     labels_version = ports.labels.committed(transaction)
     if labels_version is None:
         new = [

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from flywheel.core.campaign import BUDGETS
 from flywheel.core.errors import NotFoundError, StoreError
 from flywheel.core.exclusion import RECALLS
-from flywheel.core.iteration import PRODUCTS, Iteration, Stage
-from flywheel.loop import history, record_key
+from flywheel.core.iteration import PRODUCTS, Iteration, Stage, record_key
+from flywheel.loop import history
 from flywheel.store import layout
 from flywheel.store.sealed import unseal
 from flywheel.store.whole import Store
@@ -127,6 +128,7 @@ def _complain(key: str, record: Mapping[str, Any], findings: list[Finding]) -> b
         (FINAL, ("policy_id", "episodes_version")),
         (GARBAGE, ("deleted",)),
         (REPAIRS, ("moved",)),
+        (BUDGETS, ("anchor", "reason")),
         (RECALLS, ("policies", "episodes", "reason", "undoes")),
     ):
         needed = names if key.startswith(prefix) else needed
