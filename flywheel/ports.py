@@ -160,6 +160,10 @@ def unstopped() -> None:
     """The brake that nobody pulls."""
 
 
+def nothing() -> None:
+    """For what has nothing to end."""
+
+
 Decide = Callable[[Control], Draft | None]
 """What to do as things stand; None: nothing. It may be asked several times, and may refuse."""
 
@@ -269,6 +273,7 @@ class Collectors(Protocol):
         """Makes every requested episode exactly once; one that crashes or hangs comes back with an error.
 
         Fewer come back only when the brake stopped it: those that were finished by then.
+        Who acts, each request says. The episodes of one policy are best asked for next to one another.
         """
         ...
 
@@ -325,6 +330,7 @@ class Ports:
     contract: Callable[[], str]
     """Digest of what a policy of this configuration sees and does. Environments are made for it: ask seldom."""
     records: Records
+    chronicle: Chronicle
     episodes: EpisodeTable
     labels: LabelTable
     policies: Policies
@@ -335,3 +341,9 @@ class Ports:
     reference: Reference
     observer: Observer
     brake: Brake = unstopped
+    by: str = "command line"
+    """Who turns the wheel, as the chronicle names it."""
+    owner: str = "this process"
+    """The process, as others should read it."""
+    rest: Callable[[], None] = nothing
+    """Ends processes that only wait; the next use starts them again."""

@@ -23,7 +23,7 @@ from flywheel.store.objects import open_objects
 from flywheel.store.policies import ObjectPolicies
 from flywheel.workers.collecting import Collector
 
-DEMONSTRATOR = Behaviour(policy_id=None, sampled=False)
+DEMONSTRATOR = Behaviour(sampled=False)
 TIMEOUT_S = 5.0
 
 
@@ -150,7 +150,7 @@ def test_an_environment_that_raises_costs_its_own_episode_only(rig: Rig):
 
 def test_a_missing_policy_is_told_as_what_it_is_and_collecting_goes_on(rig: Rig):
     with pytest.raises(CheckpointError, match="missing-policy"):
-        rig.collectors.collect(counting_requests(2), Behaviour(policy_id="missing-policy", sampled=True), Listener())
+        rig.collectors.collect(counting_requests(2, policy_id="missing-policy"), Behaviour(sampled=True), Listener())
     assert len(rig.made({})[0]) == 10
 
 

@@ -247,7 +247,7 @@ class RayCollectors:
         episode = failed_episode(
             request,
             scene="",
-            behaviour_policy=work.behaviour.policy_id or "demonstrator",
+            behaviour_policy=request.policy_id or "demonstrator",
             error=f"EnvironmentFailure: its collector {reason}",
         )
         work.parts.append(self._episodes.write([episode]))

@@ -2,27 +2,33 @@
 
 import logging
 import os
-from collections.abc import Mapping
 from contextlib import ExitStack
-from threading import Event, Thread
+from dataclasses import replace
+from threading import Thread
+from time import sleep
 from typing import Any
 
 import ray
 
-from flywheel import wiring
+from flywheel import loop, wiring
 from flywheel.cluster.serving import Neighbourhood, ServeEndpoint
 from flywheel.config import Config, Overrides, overridden
-from flywheel.core.control import Control, Deployment, IterationStatus
+from flywheel.core.control import IterationStatus
 from flywheel.core.errors import FlywheelError
 from flywheel.core.iteration import Iteration
 from flywheel.hosting.description import IDENTIFY, control_application
 from flywheel.journal import Journal, Progress
-from flywheel.service.driver import Driver
+from flywheel.ports import Ports
+from flywheel.service.campaigns import Campaigns
+from flywheel.service.driver import SUPERVISOR, Driver
+from flywheel.service.failures import Failures
 from flywheel.service.pedal import Pedal
-from flywheel.store.chronicle import RecordedChronicle
+from flywheel.service.schedules import Schedules
+from flywheel.service.steering import Steering
+from flywheel.store.chronicle import utc_now
 from flywheel.store.follower import Follower
 from flywheel.store.writer import this_process
-from flywheel.workshop import Workshop, policies_of
+from flywheel.workshop import Workshop
 
 NAME, NAMESPACE = "flywheel-supervisor", "flywheel"
 TICK_S = 1.0
@@ -71,21 +77,21 @@ class ServiceSupervisor:
         logging.basicConfig(level=logging.INFO)
         self._parts = ExitStack()
         workshop = Workshop(config=config, store=store)
-        self._chronicle = RecordedChronicle(records=workshop.records)
+        self._chronicle = workshop.chronicle
         self._follower = self._parts.enter_context(Follower(chronicle=self._chronicle))
         self._pedal = Pedal(
             control=lambda: self._follower.control, stage_timeout_s=config.control.stage_timeout_hours * 3600
         )
         self._journal = _Heard(self._pedal)
         endpoint = ServeEndpoint(
-            policies=f"{policies_of.__module__}:{policies_of.__name__}",
+            policies=wiring.POLICIES,
             store=store,
             host=config.control.host,
             port=config.control.port,
             neighbours=Neighbourhood(identify=IDENTIFY, applications=[control_application(config, store)]),
         )
         ports = self._parts.enter_context(
-            wiring.on_ray(config, store, self._journal, brake=self._pedal, endpoint=endpoint)
+            wiring.on_ray(config, store, self._journal, brake=self._pedal, endpoint=endpoint, by=SUPERVISOR)
         )
         self._driver = Driver(
             chronicle=self._chronicle,
@@ -93,16 +99,25 @@ class ServiceSupervisor:
             pedal=self._pedal,
             owner=str(this_process()),
         )
-        asking = {"chronicle": self._chronicle, "records": workshop.records, "now": utc_now}
+        asking: Any = {
+            "chronicle": self._chronicle,
+            "records": workshop.records,
+            "now": utc_now,
+            "max_queued": config.control.max_queued,
+        }
         self._ticks = (
             Steering(chronicle=self._chronicle, deploy=endpoint.deploy, by=SUPERVISOR).tick,
-            Campaigns(**asking, max_queued=config.control.max_queued).tick,
-            Schedules(**asking, max_queued=config.control.max_queued).tick,
+            Campaigns(**asking).tick,
+            Schedules(**asking).tick,
             Failures(
                 chronicle=self._chronicle, records=workshop.records, allowed=config.control.failed_episodes_rate
             ).tick,
         )
-        for name, work in {"driver": self._driver.drive, "ticks": self._tick, "hard-stop": self._end_what_hangs}.items():
+        for name, work in {
+            "driver": self._driver.drive,
+            "ticks": self._tick,
+            "hard-stop": self._end_what_hangs,
+        }.items():
             Thread(target=work, name=name, daemon=True).start()
 
     def progress(self) -> Progress | None:
@@ -120,7 +135,7 @@ class ServiceSupervisor:
                     tick()
                 except FlywheelError as failure:
                     log.warning("%s", failure)
-                except Exception:  # noqa: BLE001 - whatever it is, the others go on, and it is tried again
+                except Exception:
                     log.exception("in a tick")
             sleep(TICK_S)
 

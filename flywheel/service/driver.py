@@ -2,7 +2,6 @@
 
 import logging
 import traceback
-from collections.abc import Callable
 from functools import partial
 from threading import Event
 from typing import Protocol
@@ -77,7 +76,10 @@ class Driver:
         self._woken.set()
 
     def step(self) -> bool:
-        """Turns the iteration that is due. False: none is. StoreUnavailableError, RecordExistsError: it is due still."""
+        """Turns the iteration that is due. False: none is.
+
+        StoreUnavailableError, RecordExistsError: it is due still.
+        """
         status = due(self._chronicle.control())
         if status is None:
             return False
@@ -94,8 +96,10 @@ class Driver:
         if (stopped := self._pedal()) is not None:
             return self._finish(number, IterationState.CANCELLED, str(stopped))
         if (starts := starts_of_stage(control, number)) > MAX_STARTS:
-            lost = f"{starts - 1} supervisors ended in the stage after {last_stage(control, number)}. Was there enough memory?"
-            return self._finish(number, IterationState.FAILED, lost)
+            place = f"in the stage after {last_stage(control, number)}"
+            return self._finish(
+                number, IterationState.FAILED, f"{starts - 1} supervisors ended {place}. Was there enough memory?"
+            )
         try:
             iteration = self._turning.turn(status)
         except CancelledError as stopped:
@@ -106,7 +110,7 @@ class Driver:
             raise
         except FlywheelError as failure:
             return self._finish(number, IterationState.FAILED, str(failure))
-        except Exception as failure:  # noqa: BLE001 - the root cause must reach the user, whatever it is
+        except Exception as failure:
             log.exception("iteration %d", number)
             return self._finish(number, IterationState.FAILED, "".join(traceback.format_exception(failure)[-3:]))
         return self._conclude(iteration)

@@ -6,6 +6,7 @@ from functools import partial
 
 from flywheel.core.commands import policies
 from flywheel.core.control import Control, Deployment
+from flywheel.core.entry import Draft
 from flywheel.core.errors import FlywheelError, StoreUnavailableError
 from flywheel.ports import Chronicle
 
@@ -39,10 +40,13 @@ class Steering:
             log.error("%s cannot be served: %s", deployment.policy_id, failure)
             self._chronicle.append(partial(self._back, deployment=deployment, reason=str(failure)))
 
-    def _back(self, control: Control, deployment: Deployment, reason: str) -> policies.Draft | None:
+    def _back(self, control: Control, deployment: Deployment, reason: str) -> Draft | None:
         """To what was live before, which goes on serving."""
         if control.live != deployment.policy_id or deployment.previous is None:
             return None
         return policies.roll_back(
-            control, policy_id=deployment.previous, by=self._by, reason=f"{deployment.policy_id} cannot be served: {reason}"
+            control,
+            policy_id=deployment.previous,
+            by=self._by,
+            reason=f"cannot be served: {reason}",
         )
