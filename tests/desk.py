@@ -68,7 +68,7 @@ def open_desk(
             labels=workshop.labels,
             policies=workshop.policies,
             watch=watch,
-            identify=TokenIdentity(chronicle=chronicle, now=now),
+            identify=TokenIdentity(control=chronicle.control, now=now),
             rates=Rates(requests_per_minute=requests_per_minute),
             now=now,
         ),

@@ -16,8 +16,8 @@ import yaml
 
 from flywheel.config import parse
 from flywheel.core.episode import Source
-from flywheel.core.iteration import Iteration
-from flywheel.loop import final_key, record_key, recorded
+from flywheel.core.iteration import Iteration, record_key
+from flywheel.loop import final_key, recorded
 from flywheel.workshop import Workshop
 
 DEADLINE_S = 400.0

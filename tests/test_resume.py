@@ -7,8 +7,8 @@ from world import World, contents
 
 from flywheel.core.code_version import CODE_VERSION, release
 from flywheel.core.errors import CheckpointError, ResumeError
-from flywheel.core.iteration import Iteration, Stage
-from flywheel.loop import record_key, recorded, run
+from flywheel.core.iteration import Iteration, Stage, record_key
+from flywheel.loop import recorded, run
 
 
 def stopped(after: str, *, number: int = 1, **plan) -> World:

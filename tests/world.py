@@ -18,12 +18,17 @@ from fakes import (
     ScriptedCollectors,
 )
 
+from flywheel.core.allocation import AllocationRules
 from flywheel.core.episode import EpisodeRequest, Outcome
-from flywheel.core.gate import PromotionGate
+from flywheel.core.error_budget import ErrorBudget, Scheme
+from flywheel.core.gate_rules import GateRules
+from flywheel.core.iteration import Iteration, Stage
 from flywheel.core.mixture import Mixture
 from flywheel.core.plan import InitialWeights, Plan
 from flywheel.core.task import Task, Within
 from flywheel.ports import Ports
+from flywheel.store.chronicle import RecordedChronicle
+from flywheel.stages.plan import plan
 
 REACH, PUSH = "suite/reach", "suite/push"
 TASKS = {
@@ -31,8 +36,20 @@ TASKS = {
     for name, radius in ((REACH, 1.0), (PUSH, 0.5))
 }
 Script = Callable[[EpisodeRequest, int], Outcome]
-CLOCKED = ("wall_s", "work_s", "metrics.json")
+CLOCKED = ("wall_s", "work_s", "metrics.json", "at")
 """What a record says about time; all else in it is the same in every run."""
+
+
+def make_rules(**changes: Any) -> GateRules:
+    """Of gates that decide by 16 pairs."""
+    values: dict[str, Any] = {
+        "budget": ErrorBudget(scheme=Scheme.FWER, total=0.1, attempts=5),
+        "max_pairs": 16,
+        "batch": 8,
+        "margin": 0.15,
+        "narrow_margin": 0.1,
+    }
+    return GateRules(**(values | changes))
 
 
 def make_plan(**changes: Any) -> Plan:
@@ -50,13 +67,15 @@ def make_plan(**changes: Any) -> Plan:
         "temperature": (0.02, 0.01),
         "learning_rate": (1e-3,),
         "initial_weights": InitialWeights.CANDIDATE,
-        "gate": PromotionGate(min_episodes=4, margin=0.25),
+        "allocation": AllocationRules(),
+        "gate": make_rules(),
     }
     return Plan(**(values | changes))
 
 
 def skilled(successes: Mapping[str | None, int]) -> Script:
-    """Policy version (None: the demonstrators) -> how many of its first episodes of each task succeed."""
+    """Policy version (None: the demonstrators) -> how many of the first episodes of each task that are asked of it at
+    once succeed; the gate asks for 8."""
 
     def outcome(request: EpisodeRequest, place: int) -> Outcome:
         return Outcome.SUCCESS if place < successes.get(request.policy_id, 0) else Outcome.FAILURE
@@ -64,24 +83,29 @@ def skilled(successes: Mapping[str | None, int]) -> Script:
     return outcome
 
 
-RISING = skilled({None: 1, "policy-0000": 1, "policy-0001": 3, "policy-0002": 4, "policy-0003": 4})
-"""Every version is better than the one before."""
+RISING = skilled({None: 1, "policy-0000": 1, "policy-0001": 4, "policy-0002": 7, "policy-0003": 8})
+"""Every version is better than the one before; the first two of them by enough for the gate."""
 
 
 class World:
     """What is stored. `ports()` are new processes on it."""
 
-    def __init__(self, *, script: Script = RISING, **plan: Any) -> None:
-        self.plan, self.script = make_plan(**plan), script
+    def __init__(self, *, script: Script = RISING, **changes: Any) -> None:
+        self.plan, self.script = make_plan(**changes), script
         self.records, self.policies = MemoryRecords(), MemoryPolicies()
         self.episodes, self.labels = MemoryEpisodes(), MemoryLabels()
         self.observer = Notebook()
+
+    def planned(self, iteration: Iteration) -> Iteration:
+        """With its plan, which no record holds."""
+        return iteration.completed(Stage.PLAN, plan(iteration, self.ports()))
 
     def ports(self, **changes: Any) -> Ports:
         values: dict[str, Any] = {
             "plan": self.plan,
             "contract": lambda: CONTRACT,
             "records": self.records,
+            "chronicle": RecordedChronicle(records=self.records),
             "episodes": self.episodes,
             "labels": self.labels,
             "policies": self.policies,

@@ -38,6 +38,8 @@ class WebhooksConfig(Section):
 class ControlConfig(Section):
     """The REST API and the service behind it."""
 
+    host: str = "127.0.0.1"
+    """Address that the API and the policy endpoint listen on."""
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
     """TCP port of the API and the policy endpoint; 0: any free one."""
     max_queued: Annotated[int, Field(ge=0)] = 16

@@ -9,10 +9,9 @@ from pathlib import Path
 
 from flywheel.core.episode import Episode, Source
 from flywheel.core.errors import ConfigError, EpisodeError, RecordExistsError
-from flywheel.core.iteration import Stage
+from flywheel.core.iteration import Stage, record_key
 from flywheel.exchange.admission import Admission
 from flywheel.exchange.found import Found
-from flywheel.loop import record_key
 from flywheel.ports import EpisodeTable, Part, Records
 
 EPISODES_PER_PART = 64

@@ -10,8 +10,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from flywheel.core.errors import StoreError
-from flywheel.core.iteration import Iteration, Stage
-from flywheel.loop import final_key, history, record_key
+from flywheel.core.iteration import Iteration, Stage, record_key
+from flywheel.loop import final_key, history
 from flywheel.ports import Records
 from flywheel.report.mean import mean_success
 from flywheel.report.mixture import mixture_report
@@ -80,7 +80,7 @@ def build_report(records: Records, config: Mapping[str, Any], *, versions: Mappi
 
 
 def _recorded_iterations(records: Records) -> list[Iteration]:
-    found = history(records.read)
+    found = history(records)
     if not found:
         raise StoreError(f"nothing to report: there is no record {record_key(0, Stage.INGEST)} in the store")
     return found

@@ -1,5 +1,4 @@
-"""History: what the records of stages say of iterations that the chronicle knows. Records never change: each is read
-once."""
+"""History: what the records of stages say of iterations that the chronicle knows. Each is read once."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,8 +7,7 @@ from typing import Any
 
 from flywheel.core.campaign import CampaignStep
 from flywheel.core.control import Control, IterationState, IterationStatus
-from flywheel.core.iteration import Stage
-from flywheel.loop import record_key
+from flywheel.core.iteration import Stage, record_key
 from flywheel.ports import Records
 
 Results = Mapping[str, Mapping[str, Any]]

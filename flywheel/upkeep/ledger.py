@@ -10,8 +10,9 @@ from flywheel.core.delivery import DELIVERIES, Delivery
 from flywheel.core.entry import CHRONICLE, entry_key
 from flywheel.core.errors import NotFoundError, StoreError
 from flywheel.core.exclusion import RECALLS
-from flywheel.core.iteration import PRODUCTS, Iteration, Stage
-from flywheel.loop import history, record_key
+from flywheel.core.iteration import PRODUCTS, Iteration, Stage, record_key
+from flywheel.core.spending import BUDGETS
+from flywheel.loop import history
 from flywheel.store import layout
 from flywheel.store.sealed import unseal
 from flywheel.store.whole import Store
@@ -26,6 +27,19 @@ VERSIONS = {"episodes_version": layout.EPISODES, "labels_version": layout.LABELS
 """Product of a stage -> the table whose version it is."""
 
 
+class _Readable:
+    """`loop.Recorded`: a record that is damaged is as good as none."""
+
+    def __init__(self, records: Mapping[str, Mapping[str, Any]]) -> None:
+        self._records = records
+
+    def keys(self, prefix: str) -> list[str]:
+        return sorted(key for key in self._records if key.startswith(prefix))
+
+    def read(self, key: str) -> dict[str, Any] | None:
+        return dict(self._records[key]) if key in self._records else None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Ledger:
     """Readable records by their key, and findings about the others."""
@@ -38,7 +52,7 @@ class Ledger:
     @cached_property
     def iterations(self) -> list[Iteration]:
         """In order, up to the first that is unfinished or has a damaged record."""
-        return history(lambda key: dict(self.records[key]) if key in self.records else None)
+        return history(_Readable(self.records))
 
     @property
     def gap(self) -> str:
@@ -149,6 +163,7 @@ def _complain(key: str, record: Mapping[str, Any], findings: list[Finding]) -> b
         (FINAL, ("policy_id", "episodes_version")),
         (GARBAGE, ("deleted",)),
         (REPAIRS, ("moved",)),
+        (BUDGETS, ("anchor", "reason")),
         (RECALLS, ("policies", "episodes", "reason", "undoes")),
         (DELIVERIES, tuple(Delivery.__dataclass_fields__)),
     ):
