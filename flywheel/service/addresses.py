@@ -32,6 +32,8 @@ def check_url(url: str) -> httpx2.URL:
         raise ConfigError(f"{url!r}: not a URL: {failure}") from None
     if parsed.scheme not in ("http", "https") or not parsed.host:
         raise ConfigError(f"{url!r}: a URL that begins with https:// or http:// is needed")
+    if parsed.port is not None and not 0 < parsed.port < 65536:
+        raise ConfigError(f"{url!r}: {parsed.port} is no TCP port")
     if parsed.userinfo:
         raise ConfigError(f"the URL of {parsed.host} holds a name or password: receivers know us by the signature")
     if parsed.fragment:

@@ -121,6 +121,8 @@ class Courier:
 
     def _attempt(self, entry: Entry) -> Answer:
         """Signed anew each time: a receiver may refuse what was signed long ago."""
+        if self._stopped.is_set():  # While it paused.
+            return Answer(problem="stopped")
         body = payload(entry)
         headers = {
             "Content-Type": "application/json",

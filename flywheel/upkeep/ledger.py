@@ -1,12 +1,13 @@
 """Ledger: what all records of a store say, and what is wrong with the records themselves."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 from flywheel.core.control import Control
 from flywheel.core.delivery import DELIVERIES, Delivery
+from flywheel.core.entry import CHRONICLE, entry_key
 from flywheel.core.errors import NotFoundError, StoreError
 from flywheel.core.exclusion import RECALLS
 from flywheel.core.iteration import PRODUCTS, Iteration, Stage, record_key
@@ -105,7 +106,8 @@ def read_ledger(store: Store) -> Ledger:
     """Reads every record, whatever the others are like."""
     records: dict[str, Mapping[str, Any]] = {}
     findings = list(_identity(store))
-    for name in store.objects.keys(layout.RECORDS):
+    names = list(store.objects.keys(layout.RECORDS))
+    for name in [*names, *_passed_over(store, names)]:
         key = name.removeprefix(layout.RECORDS).removesuffix(".json")
         try:
             records[key] = unseal(store.objects.get(name), name=name)
@@ -117,6 +119,18 @@ def read_ledger(store: Store) -> Ledger:
     findings += [finding for finding in wrong if finding.key not in unreadable]
     ledger = Ledger(records=records, findings=tuple(findings), control=control)
     return replace(ledger, findings=(*findings, *_out_of_order(ledger)))
+
+
+def _passed_over(store: Store, names: Iterable[str]) -> Iterator[str]:
+    """Entries of the chronicle that are there and not in a listing that was made while others were written."""
+    prefix = layout.record(CHRONICLE).removesuffix(".json")
+    listed = {name for name in names if name.startswith(prefix)}
+    for number in range(len(listed)):
+        name = layout.record(entry_key(number))
+        if name not in listed:
+            if not any(store.objects.keys(name)):
+                return
+            yield name
 
 
 def next_key(store: Store, prefix: str) -> str:
