@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 from flywheel import config as configuration
-from flywheel.cli import data, lineage
+from flywheel.cli import data, gate, lineage
 from flywheel.core.errors import ConfigError, FlywheelError
 
 app = typer.Typer(
@@ -22,6 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(data.app, name="data")
+app.add_typer(gate.app, name="gate")
 app.add_typer(lineage.app, name="lineage")
 
 ConfigFile = Annotated[Path, typer.Argument(help="A YAML file; see deploy/examples.", metavar="CONFIG")]
