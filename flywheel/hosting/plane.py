@@ -1,5 +1,6 @@
 """The plane that the service's requests touch, made in the process that answers them."""
 
+import os
 from collections.abc import Callable
 
 from flywheel.api.identity import Identify, TokenIdentity
@@ -7,6 +8,7 @@ from flywheel.api.plane import Plane, Watch
 from flywheel.api.rates import Rates
 from flywheel.config import Config
 from flywheel.core.control import Control
+from flywheel.hosting.keys import BOOTSTRAP, require_token
 from flywheel.store.chronicle import RecordedChronicle, utc_now
 from flywheel.store.follower import Follower
 from flywheel.store.objects import open_objects
@@ -15,9 +17,10 @@ from flywheel.workshop import Workshop
 
 
 def open_plane(config: Config, store: str, watch: Watch) -> Plane:
-    """StoreError: the store cannot be read."""
+    """StoreError: the store cannot be read. ConfigError: nobody could ask anything."""
     workshop = Workshop(config=config, store=store)
-    chronicle = RecordedChronicle(records=workshop.records)
+    chronicle = workshop.chronicle
+    require_token(chronicle=chronicle, given=os.environ.get(BOOTSTRAP), now=utc_now())
     return Plane(
         store=store,
         config=config,

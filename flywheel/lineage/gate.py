@@ -29,7 +29,7 @@ class Explanation:
 
 def explain(store: Store, number: int) -> Explanation:
     """ConfigError: the iteration was not evaluated yet. StoreError: a record is damaged, or lacks the evidence."""
-    found = {some.number: some for some in history(store.records.read)}
+    found = {some.number: some for some in history(store.records)}
     if number not in found or Stage.EVALUATE not in found[number].outcomes:
         judged = [str(some.number) for some in found.values() if Stage.EVALUATE in some.outcomes]
         raise ConfigError(f"{store.url} has no evaluation of iteration {number}; it has {', '.join(judged) or 'none'}")
