@@ -1,0 +1,56 @@
+"""Flywheel: a running service, from Python."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from flywheel.client.address import find_address
+from flywheel.client.iterations import Iterations
+from flywheel.client.views import Entry
+from flywheel.client.wire import Wire
+
+
+class Flywheel:
+    """A running service. Safe to use from several threads.
+
+    Without arguments: FLYWHEEL_URL and FLYWHEEL_TOKEN (or FLYWHEEL_TOKEN_FILE), otherwise the service that runs on
+    this machine. Requests that failed on their way, or came too often, are repeated for `timeout_s` seconds under one
+    idempotency key, so nothing is done twice.
+
+    ConfigError: no address or no token. Of every method: ApiError, in the service's own words; UnreachableError.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        token: str | None = None,
+        *,
+        token_file: Path | str | None = None,
+        service: str | None = None,
+        timeout_s: float = 30.0,
+    ) -> None:
+        """`service`: by its name, one of several on this machine."""
+        address = find_address(url=url, token=token, token_file=token_file, service=service)
+        self.url = address.url
+        wire = Wire(address=address, timeout_s=timeout_s)
+        self._wire = wire
+        self.iterations = Iterations(wire)
+
+    def audit(self, *, by: str | None = None, action: str | None = None, subject: str | None = None) -> Iterator[Entry]:
+        """Everything that was asked for and decided, the newest first."""
+        return self._wire.pages(Entry, "audit", params={"by": by, "action": action, "subject": subject})
+
+    def close(self) -> None:
+        self._wire.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, failure: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Flywheel({self.url!r})"
