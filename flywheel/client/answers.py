@@ -1,9 +1,10 @@
 """Answers: JSON into what this client knows, problems into errors. What a newer service adds is passed over."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import cache
 from http import HTTPStatus
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import httpx2
 from pydantic import TypeAdapter, ValidationError
@@ -18,6 +19,7 @@ from flywheel.core.errors import (
 )
 
 View = TypeVar("View")
+Item = TypeVar("Item")
 
 ERRORS: Mapping[int, type[ApiError]] = {
     400: ApiInputError,
@@ -30,6 +32,14 @@ ERRORS: Mapping[int, type[ApiError]] = {
 """By status; any other is an ApiError."""
 BUSY = (429, 503)
 adapter: Callable[[Any], TypeAdapter[Any]] = cache(TypeAdapter)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page(Generic[Item]):
+    """A part of a list."""
+
+    items: list[Item]
+    next_page_token: str | None = None
 
 
 def understood(text: bytes | str, view: type[View], *, of: httpx2.Response) -> View:

@@ -6,8 +6,13 @@ from types import TracebackType
 from typing import Self
 
 from flywheel.client.address import find_address
+from flywheel.client.campaigns import Campaigns
+from flywheel.client.deployments import Deployments
+from flywheel.client.entries import Entry
 from flywheel.client.iterations import Iterations
-from flywheel.client.views import Entry
+from flywheel.client.schedules import Schedules
+from flywheel.client.tokens import Tokens, WhoAmI
+from flywheel.client.webhooks import Webhooks
 from flywheel.client.wire import Wire
 
 
@@ -36,6 +41,15 @@ class Flywheel:
         wire = Wire(address=address, timeout_s=timeout_s)
         self._wire = wire
         self.iterations = Iterations(wire)
+        self.campaigns = Campaigns(wire)
+        self.schedules = Schedules(wire)
+        self.deployments = Deployments(wire)
+        self.tokens = Tokens(wire)
+        self.webhooks = Webhooks(wire)
+
+    def whoami(self) -> WhoAmI:
+        """Whose token this client has."""
+        return self._wire.get(WhoAmI, "whoami")
 
     def audit(self, *, by: str | None = None, action: str | None = None, subject: str | None = None) -> Iterator[Entry]:
         """Everything that was asked for and decided, the newest first."""

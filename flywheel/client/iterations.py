@@ -1,14 +1,60 @@
 """Iterations: ask for one, look at them, wait for one, follow one, stop one, try one again."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from time import monotonic, sleep
 from typing import Any
 
-from flywheel.client.views import Entry, Iteration, PlannedIteration, Progress
+from flywheel.client.entries import Entry
 from flywheel.client.wire import CutOffError, Wire
 from flywheel.core.control import IterationState
 from flywheel.core.entry import Action
 from flywheel.core.errors import WaitTimeoutError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """How far the running stage is."""
+
+    stage: str
+    done: int
+    total: int
+    """0: not known yet."""
+    figures: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Iteration:
+    """One turn of the wheel."""
+
+    number: int
+    state: IterationState
+    stages: tuple[str, ...] = ()
+    """Finished ones, in order."""
+    progress: Progress | None = None
+    """Of the running stage."""
+    reason: str = ""
+    """Why it ended as it did; of a failure, its root cause."""
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    campaign: int | None = None
+    retry_of: int | None = None
+    requested_by: str
+    requested_at: str
+    started_at: str | None = None
+    finished_at: str | None = None
+    owner: str | None = None
+    cancel_requested_by: str | None = None
+    approved_by: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedIteration:
+    """What would be done. Nothing was started."""
+
+    number: int
+    settings: Mapping[str, Any]
+    """The whole configuration that it would run with."""
+
 
 PATIENCE_S = 300.0
 POLL_S = 1.0

@@ -10,10 +10,9 @@ import httpx2
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_before_delay, wait_random_exponential
 
 from flywheel.client.address import Address
-from flywheel.client.answers import refusal, strange, understood
-from flywheel.client.views import Page
+from flywheel.client.answers import Page, refusal, strange, understood
 from flywheel.core.code_version import CODE_VERSION
-from flywheel.core.errors import ApiBusyError, UnreachableError
+from flywheel.core.errors import ApiBusyError, ApiError, UnreachableError
 
 CONNECT_S = 5.0
 SILENCE_S = 45.0
@@ -35,9 +34,8 @@ class Wire:
 
     def __init__(self, *, address: Address, timeout_s: float) -> None:
         """`timeout_s`: how long one request may take, with all its attempts."""
-        self._address, self._timeout_s = address, timeout_s
+        self._url, self._timeout_s = address.url, timeout_s
         self._http = httpx2.Client(
-            base_url=f"{address.url}/v1/",
             headers={"Authorization": f"Bearer {address.token}", "User-Agent": f"flywheel/{CODE_VERSION}"},
             timeout=httpx2.Timeout(timeout_s, connect=min(CONNECT_S, timeout_s)),
             trust_env=not address.is_local,
@@ -65,9 +63,28 @@ class Wire:
         answer = self._ask("POST", path, body=body, params=params, key=key or str(uuid4()))
         return understood(answer.content, view, of=answer)
 
-    def delete(self, *path: object) -> None:
-        """It is gone, whichever attempt did it."""
-        self._ask("DELETE", path, key=str(uuid4()))
+    def end(self, method: str, *path: object, ended: type[ApiError]) -> None:
+        """For requests without a key. `ended`: what a repetition is told if an attempt whose answer was lost did it."""
+        lost = False
+
+        def attempt() -> httpx2.Response:
+            nonlocal lost
+            try:
+                return self._http.request(method, self._at(path))
+            except httpx2.RequestError:
+                lost = True
+                raise
+
+        try:
+            self._persist(attempt, self._timeout_s)
+        except ended:
+            if not lost:
+                raise
+
+    def post_once(self, view: type[View], *path: object, body: Mapping[str, Any]) -> View:
+        """For what has no key and may not be repeated. UnreachableError: it may have been done all the same."""
+        answer = self._checked(lambda: self._http.post(self._at(path), json=body))
+        return understood(answer.content, view, of=answer)
 
     def pages(self, view: type[View], *path: object, params: Params | None = None) -> Iterator[View]:
         """Every item of a list; a page is asked for when it is needed."""
@@ -90,7 +107,7 @@ class Wire:
         timeout = httpx2.Timeout(SILENCE_S, connect=CONNECT_S)
 
         def open_stream() -> httpx2.Response:
-            request = self._http.build_request("GET", _joined(path), headers=headers, timeout=timeout)
+            request = self._http.build_request("GET", self._at(path), headers=headers, timeout=timeout)
             answer = self._http.send(request, stream=True)
             if not answer.is_success:
                 answer.read()
@@ -106,6 +123,12 @@ class Wire:
             except httpx2.RequestError as failure:
                 raise CutOffError from failure
 
+    def _at(self, path: tuple[object, ...]) -> str:
+        """A last part that begins with a colon is a verb. Names may hold anything."""
+        parts = [str(part) for part in path]
+        verb = parts.pop() if parts[-1].startswith(":") else ""
+        return f"{self._url}/v1/" + "/".join(quote(part, safe="") for part in parts) + verb
+
     def _ask(
         self,
         method: str,
@@ -120,29 +143,28 @@ class Wire:
         given = {name: value for name, value in (params or {}).items() if value is not None}
 
         def attempt() -> httpx2.Response:
-            return self._http.request(method, _joined(path), json=body, params=given, headers=headers)
+            return self._http.request(method, self._at(path), json=body, params=given, headers=headers)
 
         return self._persist(attempt, self._timeout_s if patience_s is None else patience_s)
 
     def _persist(self, attempt: Callable[[], httpx2.Response], patience_s: float) -> httpx2.Response:
         """Repeats what failed on its way, or came at a bad time. ApiError: the service refuses it."""
-
-        def checked() -> httpx2.Response:
-            try:
-                answer = attempt()
-            except httpx2.RequestError as failure:
-                raise UnreachableError(f"no service answers at {self._address.url}: {failure}") from failure
-            problem = refusal(answer)
-            if problem is not None:
-                raise problem
-            return answer
-
         return Retrying(
             retry=retry_if_exception_type((UnreachableError, ApiBusyError)),
             wait=_pause_s,
             stop=stop_before_delay(patience_s),
             reraise=True,
-        )(checked)
+        )(self._checked, attempt)
+
+    def _checked(self, attempt: Callable[[], httpx2.Response]) -> httpx2.Response:
+        try:
+            answer = attempt()
+        except httpx2.RequestError as failure:
+            raise UnreachableError(f"no service answers at {self._url}: {failure}") from failure
+        problem = refusal(answer)
+        if problem is not None:
+            raise problem
+        return answer
 
 
 _growing = wait_random_exponential(multiplier=FIRST_PAUSE_S, max=LONGEST_PAUSE_S)
@@ -153,10 +175,3 @@ def _pause_s(state: RetryCallState) -> float:
     failure = state.outcome.exception() if state.outcome else None
     wanted = failure.retry_after_s if isinstance(failure, ApiBusyError) else None
     return _growing(state) if wanted is None else wanted
-
-
-def _joined(path: tuple[object, ...]) -> str:
-    """A last part that begins with a colon is a verb. Names may hold anything."""
-    parts = [str(part) for part in path]
-    verb = parts.pop() if parts[-1].startswith(":") else ""
-    return "/".join(quote(part, safe="") for part in parts) + verb
