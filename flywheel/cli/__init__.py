@@ -12,17 +12,20 @@ import typer
 from rich.console import Console
 
 from flywheel import config as configuration
-from flywheel.cli import data, lineage
+from flywheel.cli import data, lineage, remote
+from flywheel.cli.exits import WORDS, of_error
 from flywheel.core.errors import ConfigError, FlywheelError
 
 app = typer.Typer(
     help="A data flywheel for control policies: pretrain, deploy, collect, relabel, retrain.",
+    epilog=WORDS,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 app.add_typer(data.app, name="data")
 app.add_typer(lineage.app, name="lineage")
+
+remote.add_to(app)
 
 ConfigFile = Annotated[Path, typer.Argument(help="A YAML file; see deploy/examples.", metavar="CONFIG")]
 Store = Annotated[
@@ -119,9 +122,9 @@ def _run(
 
 
 def main() -> None:
-    """Every error that is meant for the user becomes one plain message and exit code 2."""
+    """Every error that is meant for the user becomes one plain message and an exit code that says its kind."""
     try:
         app(prog_name="flywheel")
     except FlywheelError as failure:
         print(f"error: {failure}", file=sys.stderr)
-        sys.exit(2)
+        sys.exit(of_error(failure))

@@ -1,19 +1,36 @@
 """Flywheel: a running service, from Python."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from flywheel.client.address import find_address
 from flywheel.client.campaigns import Campaigns
+from flywheel.client.datasets import Datasets
 from flywheel.client.deployments import Deployments
 from flywheel.client.entries import Entry
+from flywheel.client.episodes import Episodes
 from flywheel.client.iterations import Iterations
+from flywheel.client.policies import Policies
 from flywheel.client.schedules import Schedules
+from flywheel.client.tasks import SuccessRate, Tasks
 from flywheel.client.tokens import Tokens, WhoAmI
 from flywheel.client.webhooks import Webhooks
 from flywheel.client.wire import Wire
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServiceConfig:
+    """What a service works with."""
+
+    store: str
+    """Where everything is kept."""
+    flywheel: str
+    """The version of the program that answers."""
+    settings: Mapping[str, Any]
+    """Every setting, with defaults; overrides have the same shape."""
 
 
 class Flywheel:
@@ -44,12 +61,27 @@ class Flywheel:
         self.campaigns = Campaigns(wire)
         self.schedules = Schedules(wire)
         self.deployments = Deployments(wire)
+        self.policies = Policies(wire)
+        self.episodes = Episodes(wire)
+        self.tasks = Tasks(wire)
+        self.datasets = Datasets(wire)
         self.tokens = Tokens(wire)
         self.webhooks = Webhooks(wire)
 
     def whoami(self) -> WhoAmI:
         """Whose token this client has."""
         return self._wire.get(WhoAmI, "whoami")
+
+    def config(self) -> ServiceConfig:
+        """What the service's iterations are made with. It does not change while it runs."""
+        return self._wire.get(ServiceConfig, "config")
+
+    def success_rates(
+        self, *, policy: str | None = None, task: str | None = None, source: str | None = None
+    ) -> Iterator[SuccessRate]:
+        """Over all episodes, by version, task and source; later versions come first."""
+        wanted = {"policy": policy, "task": task, "source": source}
+        return self._wire.pages(SuccessRate, "success-rates", params=wanted)
 
     def audit(self, *, by: str | None = None, action: str | None = None, subject: str | None = None) -> Iterator[Entry]:
         """Everything that was asked for and decided, the newest first."""
