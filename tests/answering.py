@@ -3,6 +3,8 @@
 import socket
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from functools import partial
 from threading import Lock, Thread
 from typing import Any
 
@@ -14,6 +16,10 @@ from small import small_config
 from flywheel.api.application import create_app
 from flywheel.client import Flywheel
 from flywheel.core.access import Scope
+from flywheel.core.commands import iterations
+from flywheel.core.control import IterationState
+from flywheel.journal import Progress
+from flywheel.ports import Chronicle
 
 App = Callable[[Any, Any, Any], Awaitable[None]]
 
@@ -49,6 +55,37 @@ def wheel(desk: Desk, address: str) -> Iterator[Flywheel]:
     """A client that may do everything."""
     with Flywheel(address, desk.secrets[Scope.ADMIN]) as client:
         yield client
+
+
+@dataclass
+class TurningWatch:
+    """Turns a queued iteration as soon as it is told of it, and ends it as it is said to."""
+
+    chronicle: Chronicle
+    ending: IterationState
+    reason: str
+
+    def progress(self) -> Progress | None:
+        return None
+
+    def nudge(self) -> None:
+        for queued in self.chronicle.control().queued:
+            for decide in (
+                partial(iterations.start, number=queued.number, by="supervisor", owner="process 1"),
+                partial(iterations.complete_stage, number=queued.number, stage="collect", by="supervisor", summary={}),
+                partial(
+                    iterations.finish, number=queued.number, state=self.ending, by="supervisor", reason=self.reason
+                ),
+            ):
+                self.chronicle.append(decide)
+
+
+@contextmanager
+def turning(desk: Desk, ending: IterationState, reason: str) -> Iterator[str]:
+    """The address of a service whose iterations end at once."""
+    watch = TurningWatch(chronicle=desk.plane.chronicle, ending=ending, reason=reason)
+    with serving(create_app(replace(desk.plane, watch=watch))) as url:
+        yield url
 
 
 class Stumbling:

@@ -63,7 +63,7 @@ class Ask:
 
 
 def has_subcommand(context: typer.Context) -> bool:
-    """Of a command that does something alone too. ConfigError: an option before the subcommand, which would ignore it."""
+    """Of a command that does something alone too. ConfigError: an option before the subcommand, which ignores it."""
     if context.invoked_subcommand is None:
         return False
     given = [name for name in context.params if str(context.get_parameter_source(name)).endswith("COMMANDLINE")]

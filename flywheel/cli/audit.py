@@ -8,7 +8,9 @@ import typer
 
 from flywheel.cli.asking import Ask, asking
 from flywheel.cli.limits import Limit, first
-from flywheel.cli.printing import print_rows
+from flywheel.cli.printing import print_list
+from flywheel.cli.words import moment
+from flywheel.client import Entry
 
 
 @asking
@@ -22,8 +24,13 @@ def audit(
     """List who did what, the newest first, with the state before and after."""
     listed = first(ask.wheel.audit(by=by, action=action, subject=subject), limit)
     rows = [
-        (one.number, one.at, one.by, one.action, one.subject, one.before or "-", one.after or "-", one.reason or "-")
-        for one in listed
+        (one.number, moment(one.at), one.by, one.action, one.subject, _change(one), one.reason or "-") for one in listed
     ]
-    columns = ("entry", "at", "by", "action", "subject", "before", "after", "reason")
-    ask.show(listed, lambda: print_rows("audit", columns, rows))
+    columns = ("entry", "at", "by", "action", "subject", "change", "reason")
+    ask.show(listed, lambda: print_list("audit", columns, rows))
+
+
+def _change(entry: Entry) -> str:
+    if entry.before == entry.after:
+        return entry.after or "-"
+    return f"{entry.before or 'nothing'} to {entry.after or 'nothing'}"

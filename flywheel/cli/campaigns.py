@@ -10,7 +10,8 @@ from flywheel.cli.asking import Ask, asking
 from flywheel.cli.iterations import Key, Reason
 from flywheel.cli.limits import Limit, first
 from flywheel.cli.overriding import OverridesFile, Set, overrides
-from flywheel.cli.printing import print_rows, say
+from flywheel.cli.printing import print_list, print_rows, say
+from flywheel.cli.words import because, moment
 from flywheel.client import Campaign, CampaignState, Goal
 
 app = typer.Typer(no_args_is_help=True)
@@ -89,7 +90,7 @@ def list_campaigns(
         for one in listed
     ]
     columns = ("campaign", "state", "goal", "iterations", "asked for by", "reason")
-    ask.show(listed, lambda: print_rows("campaigns", columns, rows))
+    ask.show(listed, lambda: print_list("campaigns", columns, rows))
 
 
 @app.command()
@@ -99,9 +100,9 @@ def show(ask: Ask, number: Number) -> None:
     found = ask.wheel.campaigns.get(number)
 
     def in_words() -> None:
-        say(f"campaign {found.number} is {found.state}{f': {found.reason}' if found.reason else ''}")
+        say(f"campaign {found.number} is {found.state}{because(found.reason)}")
         say(f"  goal: {_in_words(found.goal)}")
-        say(f"  asked for {found.requested_at} by {found.requested_by}")
+        say(f"  asked for {moment(found.requested_at)} by {found.requested_by}")
         rows = [(one.number, one.state, one.reason or "-") for one in found.iterations]
         print_rows("iterations", ("iteration", "state", "reason"), rows)
 

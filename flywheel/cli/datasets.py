@@ -9,7 +9,7 @@ import typer
 from flywheel.cli.asking import Ask, asking
 from flywheel.cli.iterations import Number
 from flywheel.cli.limits import Limit, first
-from flywheel.cli.printing import print_rows, say
+from flywheel.cli.printing import print_list, print_rows, say
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -35,7 +35,7 @@ def list_datasets(ask: Ask, limit: Limit = 20) -> None:
         for one in listed
     ]
     columns = ("iteration", "policy version", "table versions", "batches held", "recalls")
-    ask.show(listed, lambda: print_rows("datasets", columns, rows))
+    ask.show(listed, lambda: print_list("datasets", columns, rows))
 
 
 @app.command()

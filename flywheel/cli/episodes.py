@@ -8,7 +8,7 @@ import typer
 
 from flywheel.cli.asking import Ask, asking, has_subcommand
 from flywheel.cli.limits import Limit, first
-from flywheel.cli.printing import print_rows, say
+from flywheel.cli.printing import print_list, print_rows, say
 
 app = typer.Typer()
 
@@ -38,7 +38,7 @@ def episodes(
         (one.episode_id, one.task, one.source, one.behaviour_policy, one.outcome, one.num_decisions) for one in listed
     ]
     columns = ("episode", "task", "source", "behaviour policy", "outcome", "decisions")
-    ask.show(listed, lambda: print_rows("episodes", columns, rows))
+    ask.show(listed, lambda: print_list("episodes", columns, rows))
 
 
 @app.command()

@@ -7,6 +7,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from flywheel.cli.asking import Ask, print_json_line
 from flywheel.cli.exits import Exit, of_state
+from flywheel.cli.words import because
 from flywheel.client import Entry
 from flywheel.core.entry import Action
 
@@ -58,24 +59,24 @@ def _in_words(ask: Ask, number: int) -> None:
 def line(entry: Entry) -> str:
     """An entry of an iteration, in words."""
     number = entry.subject.rpartition("/")[2]
-    because = f": {entry.reason}" if entry.reason else ""
+    why = because(entry.reason)
     match entry.action:
         case Action.ITERATION_REQUESTED:
-            what = f"iteration {number} is asked for by {entry.by}{because}"
+            what = f"iteration {number} is asked for by {entry.by}{why}"
         case Action.ITERATION_STARTED:
             what = f"iteration {number} runs"
         case Action.STAGE_COMPLETED:
             what = f"  {entry.details.get('stage', 'a stage')} is done"
         case Action.ITERATION_WAITING:
-            what = f"iteration {number} waits for approval{because}; `flywheel approve {number}` or `decline`"
+            what = f"iteration {number} waits for approval{why}; `flywheel approve {number}` or `decline`"
         case Action.ITERATION_APPROVED:
-            what = f"iteration {number} is approved by {entry.by}{because}"
+            what = f"iteration {number} is approved by {entry.by}{why}"
         case Action.CANCEL_REQUESTED:
-            what = f"iteration {number} is being cancelled by {entry.by}{because}"
+            what = f"iteration {number} is being cancelled by {entry.by}{why}"
         case Action.ITERATION_FINISHED:
-            what = f"iteration {number} {entry.after}{because}"
+            what = f"iteration {number} {entry.after}{why}"
         case _:
-            what = f"{entry.action} {entry.subject}{because}"
+            what = f"{entry.action} {entry.subject}{why}"
     return f"{clock(entry.at)}  {what}"
 
 

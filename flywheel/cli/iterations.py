@@ -11,7 +11,8 @@ from flywheel.cli.asking import Ask, asking
 from flywheel.cli.following import follow
 from flywheel.cli.limits import Limit, first
 from flywheel.cli.overriding import OverridesFile, Set, overrides
-from flywheel.cli.printing import print_rows, say
+from flywheel.cli.printing import print_list, say
+from flywheel.cli.words import because, moment
 from flywheel.client import Iteration
 from flywheel.core.control import IterationState
 
@@ -64,7 +65,7 @@ def iterations(
         ask.show(found, lambda: show(found))
         return
     listed = first(ask.wheel.iterations.all(state=state), limit)
-    ask.show(listed, lambda: print_rows("iterations", COLUMNS, map(row, listed)))
+    ask.show(listed, lambda: print_list("iterations", COLUMNS, map(row, listed)))
 
 
 @asking
@@ -116,12 +117,20 @@ def row(found: Iteration) -> tuple[object, ...]:
     """Of a table of iterations."""
     campaign = "-" if found.campaign is None else found.campaign
     stages = ", ".join(found.stages) or "-"
-    return found.number, found.state, stages, found.requested_by, found.requested_at, campaign, found.reason or "-"
+    return (
+        found.number,
+        found.state,
+        stages,
+        found.requested_by,
+        moment(found.requested_at),
+        campaign,
+        found.reason or "-",
+    )
 
 
 def show(found: Iteration) -> None:
     """Everything about one."""
-    say(f"iteration {found.number} is {found.state}{f': {found.reason}' if found.reason else ''}")
+    say(f"iteration {found.number} is {found.state}{because(found.reason)}")
     say(f"  finished stages: {', '.join(found.stages) or 'none'}")
     if found.progress is not None:
         say(f"  {found.progress.stage}: {found.progress.done} of {found.progress.total or 'unknown'}")

@@ -7,9 +7,8 @@ from rich.padding import Padding
 from rich.progress_bar import ProgressBar
 from rich.text import Text
 
-from flywheel.cli.rates import rate
 from flywheel.cli.standing import Standing
-from flywheel.client import Iteration
+from flywheel.cli.words import because, moment, rate
 
 BAR_WIDTH = 40
 
@@ -26,10 +25,10 @@ def lines(standing: Standing) -> list[str]:
         shown.append("no policy version is live")
     else:
         live = standing.live
-        shown.append(f"{live.policy_id} is live since {live.at}, by {live.by}")
+        shown.append(f"{live.policy_id} is live since {moment(live.at)}, by {live.by}")
         width = max(len(task.name) for task in standing.tasks)
         shown += [f"  {task.name:<{width}}  {rate(task.success)}" for task in standing.tasks]
-    shown += [f"iteration {one.number} {one.state}{_because(one)}" for one in standing.recent]
+    shown += [f"iteration {one.number} {one.state}{because(one.reason)}" for one in standing.recent]
     return shown
 
 
@@ -65,8 +64,4 @@ def _current(standing: Standing) -> str:
         total = f" of {current.progress.total}" if current.progress.total else ""
         doing = f"{current.progress.stage} {current.progress.done}{total}"
     stopping = ", being cancelled" if current.cancel_requested_by else ""
-    return f"iteration {current.number} is {current.state}: {doing}{stopping}{_because(current)}"
-
-
-def _because(iteration: Iteration) -> str:
-    return f": {iteration.reason}" if iteration.reason else ""
+    return f"iteration {current.number} is {current.state}: {doing}{stopping}{because(current.reason)}"

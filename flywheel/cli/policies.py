@@ -9,8 +9,8 @@ import typer
 from flywheel.cli.asking import Ask, asking, has_subcommand
 from flywheel.cli.iterations import Key, Reason
 from flywheel.cli.limits import Limit, first
-from flywheel.cli.printing import print_rows, say
-from flywheel.cli.rates import rate, rates
+from flywheel.cli.printing import print_list, print_rows, say
+from flywheel.cli.words import moment, rate, rates
 from flywheel.client import Policy
 
 app = typer.Typer()
@@ -35,7 +35,7 @@ def policies(
         (one.policy_id, one.status, one.iteration, one.parent or "-", rates(one.success), _gate(one)) for one in listed
     ]
     columns = ("policy version", "status", "iteration", "parent", "success in evaluation", "gate")
-    ask.show(listed, lambda: print_rows("policy versions", columns, rows))
+    ask.show(listed, lambda: print_list("policy versions", columns, rows))
 
 
 @app.command()
@@ -120,11 +120,19 @@ def deployments(
     """List who made which version live, when and why, the newest first."""
     listed = first(ask.wheel.deployments.all(policy_id=policy_id, at=at), limit)
     rows = [
-        (one.number, one.at, one.policy_id, one.previous or "-", one.how.partition(".")[2], one.by, one.reason or "-")
+        (
+            one.number,
+            moment(one.at),
+            one.policy_id,
+            one.previous or "-",
+            one.how.partition(".")[2],
+            one.by,
+            one.reason or "-",
+        )
         for one in listed
     ]
     columns = ("deployment", "at", "live", "before", "how", "by", "reason")
-    ask.show(listed, lambda: print_rows("deployments", columns, rows))
+    ask.show(listed, lambda: print_list("deployments", columns, rows))
 
 
 def _gate(found: Policy) -> str:

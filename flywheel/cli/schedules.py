@@ -9,7 +9,8 @@ import typer
 from flywheel.cli.asking import Ask, asking
 from flywheel.cli.limits import Limit, first
 from flywheel.cli.overriding import OverridesFile, Set, overrides
-from flywheel.cli.printing import print_rows, say
+from flywheel.cli.printing import print_list, say
+from flywheel.cli.words import moment
 from flywheel.client import Schedule, Trigger
 
 app = typer.Typer(no_args_is_help=True)
@@ -46,8 +47,8 @@ def create(
 def list_schedules(ask: Ask, limit: Limit = 50) -> None:
     """List schedules by name."""
     listed = first(ask.wheel.schedules.all(), limit)
-    rows = [(one.name, _when(one), one.created_by, one.fired_at or "never", one.fired_for or "-") for one in listed]
-    ask.show(listed, lambda: print_rows("schedules", ("schedule", "fires", "made by", "fired last", "for"), rows))
+    rows = [(one.name, _when(one), one.created_by, moment(one.fired_at), one.fired_for or "-") for one in listed]
+    ask.show(listed, lambda: print_list("schedules", ("schedule", "fires", "made by", "fired last", "for"), rows))
 
 
 @app.command()

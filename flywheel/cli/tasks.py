@@ -8,8 +8,8 @@ import typer
 
 from flywheel.cli.asking import Ask, asking
 from flywheel.cli.limits import Limit, first
-from flywheel.cli.printing import print_rows
-from flywheel.cli.rates import rate
+from flywheel.cli.printing import print_list
+from flywheel.cli.words import rate
 
 
 @asking
@@ -17,7 +17,7 @@ def tasks(ask: Ask, limit: Limit = 0) -> None:
     """List the tasks by name, and how well the live version does them."""
     listed = first(ask.wheel.tasks.all(), limit)
     rows = [(one.name, one.instruction, one.scene, one.live or "-", rate(one.success)) for one in listed]
-    ask.show(listed, lambda: print_rows("tasks", ("task", "instruction", "scene", "live", "success"), rows))
+    ask.show(listed, lambda: print_list("tasks", ("task", "instruction", "scene", "live", "success"), rows))
 
 
 @asking
@@ -34,4 +34,4 @@ def success_rates(
     listed = first(ask.wheel.success_rates(policy=policy, task=task, source=source), limit)
     rows = [(one.policy_id, one.task, one.source, rate(one), one.errors, one.unscored) for one in listed]
     columns = ("policy version", "task", "source", "success", "errors", "unscored")
-    ask.show(listed, lambda: print_rows("success rates", columns, rows))
+    ask.show(listed, lambda: print_list("success rates", columns, rows))

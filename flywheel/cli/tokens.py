@@ -9,7 +9,8 @@ import typer
 
 from flywheel.cli.asking import Ask, asking
 from flywheel.cli.limits import Limit, first
-from flywheel.cli.printing import plain, print_json, print_rows, say
+from flywheel.cli.printing import plain, print_json, print_list, say
+from flywheel.cli.words import moment
 from flywheel.client import Scope
 
 app = typer.Typer(no_args_is_help=True)
@@ -58,13 +59,13 @@ def list_tokens(ask: Ask, limit: Limit = 50) -> None:
             ", ".join(one.scopes),
             "yes" if one.is_valid else "revoked" if one.revoked_at else "expired",
             one.created_by,
-            one.created_at,
-            one.expires_at or "never",
+            moment(one.created_at),
+            moment(one.expires_at),
         )
         for one in listed
     ]
     columns = ("token", "scopes", "valid", "made by", "at", "expires")
-    ask.show(listed, lambda: print_rows("tokens", columns, rows))
+    ask.show(listed, lambda: print_list("tokens", columns, rows))
 
 
 @app.command()

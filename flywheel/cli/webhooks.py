@@ -8,7 +8,8 @@ import typer
 
 from flywheel.cli.asking import Ask, asking
 from flywheel.cli.limits import Limit, first
-from flywheel.cli.printing import print_rows, say
+from flywheel.cli.printing import print_list, say
+from flywheel.cli.words import moment
 from flywheel.core.webhook import TOLD
 
 app = typer.Typer(no_args_is_help=True)
@@ -41,8 +42,8 @@ def create(
 def list_webhooks(ask: Ask, limit: Limit = 50) -> None:
     """List webhooks by name."""
     listed = first(ask.wheel.webhooks.all(), limit)
-    rows = [(one.name, one.url, ", ".join(one.actions), one.created_by, one.created_at) for one in listed]
-    ask.show(listed, lambda: print_rows("webhooks", ("webhook", "address", "actions", "made by", "at"), rows))
+    rows = [(one.name, one.url, ", ".join(one.actions), one.created_by, moment(one.created_at)) for one in listed]
+    ask.show(listed, lambda: print_list("webhooks", ("webhook", "address", "actions", "made by", "at"), rows))
 
 
 @app.command()
@@ -58,12 +59,12 @@ def deliveries(ask: Ask, name: Name, limit: Limit = 50) -> None:
             one.attempts,
             one.status or "-",
             one.error or "-",
-            one.finished_at,
+            moment(one.finished_at),
         )
         for one in listed
     ]
     columns = ("entry", "action", "delivered", "attempts", "status", "error", "at")
-    ask.show(listed, lambda: print_rows("deliveries", columns, rows))
+    ask.show(listed, lambda: print_list("deliveries", columns, rows))
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""Success rates in words: always with their interval and n."""
+"""What commands show, in words."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from flywheel.client import TaskSuccess
 
 
 def rate(found: TaskSuccess | None) -> str:
-    """`94% (84-98%) of 50`."""
+    """With its interval and n: `94% (84-98%) of 50`."""
     if found is None:
         return "not evaluated"
     if found.rate is None:
@@ -24,3 +24,13 @@ def rates(found: Sequence[TaskSuccess]) -> str:
         )
         or "-"
     )
+
+
+def moment(at: str | None) -> str:
+    """An RFC 3339 time in UTC, to the second."""
+    return "-" if at is None else f"{at[:19].replace('T', ' ')}Z"
+
+
+def because(reason: str) -> str:
+    """After what happened."""
+    return f": {reason}" if reason else ""
