@@ -21,9 +21,9 @@ from flywheel.hosting.plane import signing_key
 from flywheel.journal import Journal, Progress
 from flywheel.ports import Ports
 from flywheel.service.campaigns import Campaigns
-from flywheel.service.driver import SUPERVISOR, Driver
 from flywheel.service.courier import Perseverance
 from flywheel.service.deliveries import Deliveries
+from flywheel.service.driver import SUPERVISOR, Driver
 from flywheel.service.failures import Failures
 from flywheel.service.pedal import Pedal
 from flywheel.service.posting import Poster
@@ -117,6 +117,17 @@ class ServiceSupervisor:
                 chronicle=self._chronicle, records=workshop.records, allowed=config.control.failed_episodes_rate
             ).tick,
         )
+        Deliveries(
+            chronicle=self._chronicle,
+            records=workshop.records,
+            key=signing_key(),
+            poster=Poster(
+                timeout_s=config.control.webhooks.timeout_s,
+                allow_link_local=config.control.webhooks.allow_link_local,
+            ),
+            perseverance=Perseverance(patience_s=config.control.webhooks.patience_hours * 3600),
+            now=utc_now,
+        ).start()
         for name, work in {
             "driver": self._driver.drive,
             "ticks": self._tick,
