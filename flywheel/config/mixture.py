@@ -26,7 +26,7 @@ class MixtureConfig(Section):
     """Weights of the tasks within each source; a task that is not named has weight 1."""
     outcomes: dict[Literal["success", "failure"], Weight] = Field(default_factory=dict, examples=[{"failure": 0.5}])
     """Factors on a transition's chance within its source and task; 1 where not named."""
-    half_life_iterations: Annotated[float, Field(gt=0.0)] | None = Field(None, examples=[3.0])
+    half_life_iterations: Annotated[float, Field(gt=0.0)] | None = Field(default=None, examples=[3.0])
     """Within a source and task, a transition's chance halves with every so many iterations of age; null: never."""
 
     @model_validator(mode="after")
