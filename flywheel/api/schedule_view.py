@@ -14,9 +14,7 @@ from flywheel.core.schedule import Trigger
 CRON_FIELDS = 5
 
 
-def _a_cron(given: str | None) -> str | None:
-    if given is None:
-        return None
+def _a_cron(given: str) -> str:
     try:
         if len(given.split()) != CRON_FIELDS:
             raise CronSimError(f"needs {CRON_FIELDS} fields")
@@ -28,13 +26,8 @@ def _a_cron(given: str | None) -> str | None:
 
 
 Cron = Annotated[
-    str | None,
-    AfterValidator(_a_cron),
-    Field(
-        max_length=200,
-        description="Minute, hour, day of month, month, day of week; in UTC",
-        examples=["0 3 * * *"],
-    ),
+    Annotated[str, Field(max_length=200), AfterValidator(_a_cron)] | None,
+    Field(description="Minute, hour, day of month, month, day of week; in UTC", examples=["0 3 * * *"]),
 ]
 NewEpisodes = Annotated[
     int | None,

@@ -12,40 +12,40 @@ from flywheel.core.plan import InitialWeights
 class CollectOverrides(Section):
     """Of collecting."""
 
-    episodes_per_task: Count | None = Field(None, examples=[100])
+    episodes_per_task: Count | None = Field(default=None, examples=[100])
     """Episodes that the live version makes of each task."""
-    sharpness: Annotated[float, Field(gt=0.0)] | None = Field(None, examples=[2.0])
+    sharpness: Annotated[float, Field(gt=0.0)] | None = Field(default=None, examples=[2.0])
     """Power of the policy's distribution that actions are drawn from."""
-    random_actions: Share | None = Field(None, examples=[0.05])
+    random_actions: Share | None = Field(default=None, examples=[0.05])
     """Share of decisions replaced by uniform random actions."""
 
 
 class TrainOverrides(Section):
     """Of training."""
 
-    num_updates: Count | None = Field(None, examples=[500])
+    num_updates: Count | None = Field(default=None, examples=[500])
     """Optimiser steps."""
-    bc_weight: Share | None = Field(None, examples=[0.3])
+    bc_weight: Share | None = Field(default=None, examples=[0.3])
     """alpha of alpha-PAC."""
-    temperature: Annotated[float, Field(gt=0.0)] | None = Field(None, examples=[0.02])
+    temperature: Annotated[float, Field(gt=0.0)] | None = Field(default=None, examples=[0.02])
     """eta, in units of return."""
-    learning_rate: Annotated[float, Field(gt=0.0)] | None = Field(None, examples=[0.001])
+    learning_rate: Annotated[float, Field(gt=0.0)] | None = Field(default=None, examples=[0.001])
     """Of AdamW."""
-    initial_weights: InitialWeights | None = Field(None, examples=["candidate"])
+    initial_weights: InitialWeights | None = Field(default=None, examples=["candidate"])
     """Where training starts: the version trained last, the live one, or fresh weights."""
 
 
 class EvaluateOverrides(Section):
     """Of evaluating."""
 
-    episodes_per_task: Count | None = Field(None, examples=[50])
+    episodes_per_task: Count | None = Field(default=None, examples=[50])
     """Of the candidate and of the live version, from the same initial states."""
 
 
 class GateOverrides(Section):
     """Of the promotion gate."""
 
-    margin: Share | None = Field(None, examples=[0.1])
+    margin: Share | None = Field(default=None, examples=[0.1])
     """Success rate that a candidate may lose on one task."""
 
 
