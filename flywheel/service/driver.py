@@ -2,6 +2,7 @@
 
 import logging
 import traceback
+from collections.abc import Callable
 from functools import partial
 from threading import Event
 from time import monotonic
