@@ -27,8 +27,8 @@ from flywheel.core.mixture import Mixture
 from flywheel.core.plan import InitialWeights, Plan
 from flywheel.core.task import Task, Within
 from flywheel.ports import Ports
-from flywheel.store.chronicle import RecordedChronicle
 from flywheel.stages.plan import plan
+from flywheel.store.chronicle import RecordedChronicle
 
 REACH, PUSH = "suite/reach", "suite/push"
 TASKS = {

@@ -1,42 +1,35 @@
-"""Delivery: how it ended that a webhook was to be told of an entry."""
+"""Delivery: how it went to tell a webhook of an entry. Recorded once, when it was delivered or given up."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from enum import StrEnum
 from typing import Any, Final, Self
 
 DELIVERIES: Final = "deliveries/"
-"""Prefix of the deliveries' records."""
-
-
-class DeliveryState(StrEnum):
-    """How it ended. What has no record yet is still to do."""
-
-    DELIVERED = "delivered"
-    GIVEN_UP = "given_up"
+"""Prefix of the records of deliveries."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Delivery:
-    """The end of it, recorded once."""
+    """One entry, told to one webhook."""
 
     webhook: str
     entry: int
     """The entry's number."""
-    state: DeliveryState
+    action: str
+    delivered: bool
+    """False: it was tried as often as it may be."""
     attempts: int
-    """Of the process that ended it; a restarted service counts anew."""
     status: int | None
-    """HTTP status of the last answer; None: there was none."""
-    problem: str
-    """Why the last attempt failed; empty where it did not."""
-    at: str
+    """HTTP status of the last answer; None: nobody answered."""
+    error: str
+    """Of the last attempt; empty where it was delivered."""
+    finished_at: str
     """RFC 3339."""
 
     @classmethod
     def of(cls, record: Mapping[str, Any]) -> Self:
         """From its record."""
-        return cls(**{**record, "state": DeliveryState(record["state"])})
+        return cls(**{name: record[name] for name in cls.__dataclass_fields__})
 
     @property
     def plain(self) -> dict[str, Any]:
@@ -44,11 +37,11 @@ class Delivery:
         return asdict(self)
 
 
-def delivery_key(webhook: str, number: int) -> str:
-    """Where the delivery of an entry is recorded."""
-    return f"{deliveries_of(webhook)}{number:08d}"
-
-
-def deliveries_of(webhook: str) -> str:
-    """Prefix of one webhook's records."""
+def deliveries_to(webhook: str) -> str:
+    """Prefix of the records of one webhook."""
     return f"{DELIVERIES}{webhook}/"
+
+
+def delivery_key(webhook: str, entry: int) -> str:
+    """Where a delivery is recorded."""
+    return f"{deliveries_to(webhook)}{entry:08d}"
