@@ -1,12 +1,16 @@
 import json
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from builders import make_episode, make_label
 from stored import StoredWorld, flip, interrupted, newest_file, tree
 from world import contents
 
+from flywheel.core.commands import iterations
+from flywheel.core.control import IterationState
 from flywheel.core.errors import NewerSchemaError, StoreError
+from flywheel.store.chronicle import RecordedChronicle
 from flywheel.upkeep.finding import Kind
 from flywheel.upkeep.repair import plan_repair, repair
 from flywheel.upkeep.verify import verify
@@ -97,7 +101,7 @@ def test_labels_without_an_episode_are_left_out_of_the_next_version(store):
 
 
 @pytest.mark.parametrize("missing", [False, True])
-@pytest.mark.parametrize("stage", ["plan", "collect", "relabel", "train", "evaluate"])
+@pytest.mark.parametrize("stage", ["collect", "relabel", "train", "evaluate"])
 def test_a_stage_whose_record_is_damaged_or_missing_runs_again_to_the_same_end(tmp_path, store, folder, stage, missing):
     root = tmp_path / "interrupted"
     world = interrupted(root, at="iterations/0002/deploy")
@@ -127,6 +131,22 @@ def test_records_that_follow_a_damaged_one_in_an_iteration_that_goes_on_are_kept
     plan, record = mended(world.store)
     assert [move.key.rpartition("/")[2] for move in plan.moves] == ["relabel.json", "train.json", "evaluate.json"]
     assert all((root / moved["to"]).exists() for moved in record["moved"])
+
+
+def test_a_plan_that_others_followed_is_beyond_repair_until_its_iteration_is_cancelled(tmp_path):
+    root = tmp_path / "interrupted"
+    world = interrupted(root, at="iterations/0002/deploy")
+    key = "records/iterations/0002/plan.json"
+    (root / key).unlink()
+    plan = planned(world.store)
+    assert (plan.moves, [finding.key for finding in plan.beyond]) == ((), [key])
+    chronicle = RecordedChronicle(records=world.store.records)
+    state = IterationState.CANCELLED
+    chronicle.append(partial(iterations.finish, number=2, state=state, by="token:ann", reason="its plan is gone"))
+    mended(world.store)
+    assert not verify(world.store).damaged
+    StoredWorld(root).run(iterations=3)
+    assert world.store.records.read("iterations/0003/deploy") is not None
 
 
 @pytest.mark.parametrize("missing", [False, True])

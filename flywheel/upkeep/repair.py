@@ -140,8 +140,11 @@ def _record_moves(finding: Finding, inspection: Inspection) -> Iterator[Move]:
     if key.startswith((FINAL, DELIVERIES)):
         yield Move(key=finding.key, why=finding.problem)
     elif key.startswith(ITERATIONS):
+        followers = list(_followers(key, inspection))
+        if followers and key.endswith(f"/{Stage.PLAN}"):
+            return  # What was made by that plan would not fit another; once the iteration is cancelled, it is lost.
         yield Move(key=finding.key, why=finding.problem)
-        yield from _followers(key, inspection)
+        yield from followers
 
 
 def _followers(key: str, inspection: Inspection) -> Iterator[Move]:
