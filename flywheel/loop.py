@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from flywheel.core.code_version import CODE_VERSION
 from flywheel.core.commands import iterations as commands
-from flywheel.core.control import IterationState
+from flywheel.core.control import Control, IterationState
 from flywheel.core.errors import ResumeError, WaitingError
 from flywheel.core.gate import Decision
 from flywheel.core.gate_rules import Approval
@@ -99,14 +99,17 @@ def carry_on(number: int, ports: Ports, *, accept_version: bool = False, checked
     iteration = recorded(number, ports)
     if not checked:
         check([*history(ports.records, below=number), iteration], ports, accept_version=accept_version)
-    ports.chronicle.append(partial(commands.start, number=number, by=ports.by, owner=ports.owner))
+    if not ports.chronicle.control().iterations[number].state.is_terminal:
+        ports.chronicle.append(partial(commands.start, number=number, by=ports.by, owner=ports.owner))
     for stage in iteration.outcomes:
         _tell(iteration, stage, ports)
     return turn(iteration, ports)
 
 
 def finish(iteration: Iteration, ports: Ports) -> None:
-    """Says how a turned iteration ended."""
+    """Says how a turned iteration ended, unless that was said."""
+    if ports.chronicle.control().iterations[iteration.number].state.is_terminal:
+        return
     deployed = iteration.outcomes[Stage.DEPLOY]
     state = IterationState.SUCCEEDED if deployed["deployed"] else IterationState.REJECTED
     decide = partial(commands.finish, number=iteration.number, state=state, by=ports.by, reason=deployed["reason"])
@@ -162,6 +165,8 @@ def _due(ports: Ports, iterations: int, until: float | None) -> int | None:
     begun = control.current or next(iter(control.queued), None)
     if begun is not None:
         return begun.number
+    if (mended := _mended(control, ports)) is not None:
+        return mended
     finished = _finished(ports)
     if finished and not _goes_on(finished[-1], control.next_iteration - 1, iterations, until):
         return None
@@ -169,6 +174,14 @@ def _due(ports: Ports, iterations: int, until: float | None) -> int | None:
     entry = ports.chronicle.append(request)
     assert entry is not None, "asking for an iteration always makes an entry"
     return entry.subject_number
+
+
+def _mended(control: Control, ports: Ports) -> int | None:
+    """The newest iteration, if it was over and a repair took a damaged record of it out of the way."""
+    over = [status for _, status in sorted(control.iterations.items()) if status.stages]
+    if not over or set(over[-1].stages) <= {str(stage) for stage in recorded(over[-1].number, ports).outcomes}:
+        return None
+    return over[-1].number
 
 
 def _finished(ports: Ports) -> list[Iteration]:

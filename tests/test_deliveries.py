@@ -8,7 +8,7 @@ from fakes import MemoryRecords
 from receiver import HANG, closed_port, receiving
 
 from flywheel.core.commands import policies, tokens, webhooks
-from flywheel.core.delivery import Delivery, delivery_key
+from flywheel.core.delivery import Delivery, DeliveryState, delivery_key
 from flywheel.core.entry import Action
 from flywheel.core.errors import StoreUnavailableError
 from flywheel.service import courier
@@ -92,14 +92,7 @@ def test_an_entry_is_told_signed_and_recorded(town):
         number = town.promote(3)
         ended = town.ended("ci", number)
     assert ended == Delivery(
-        webhook="ci",
-        entry=number,
-        action="policy.promoted",
-        delivered=True,
-        attempts=1,
-        status=204,
-        error="",
-        finished_at=town.time,
+        webhook="ci", entry=number, state=DeliveryState.DELIVERED, attempts=1, status=204, problem="", at=town.time
     )
     (arrived,) = receiver.delivered
     secret = signing_secret(KEY, "ci")
@@ -180,9 +173,9 @@ def test_what_is_too_old_is_given_up_and_those_after_it_are_told(town, caplog):
         with town.delivering(patience_s=3600.0):
             town.ended("ci", new)
     ended = town.ended("ci", old)
-    assert (ended.delivered, ended.attempts, ended.status) == (False, FEWEST_ATTEMPTS, 500)
-    assert ended.error == "answered 500: Internal Server Error"
-    assert town.ended("ci", new).delivered
+    assert (ended.state, ended.attempts, ended.status) == (DeliveryState.GIVEN_UP, FEWEST_ATTEMPTS, 500)
+    assert ended.problem == "answered 500: Internal Server Error"
+    assert town.ended("ci", new).state is DeliveryState.DELIVERED
     assert f"webhook ci: entry {old} is given up: answered 500" in caplog.text
 
 
@@ -192,7 +185,7 @@ def test_who_refuses_is_not_asked_all_day(town):
         number = town.promote(1)
         with town.delivering():
             ended = town.ended("ci", number)
-    assert (ended.delivered, ended.attempts, ended.status) == (False, FEWEST_ATTEMPTS, 410)
+    assert (ended.state, ended.attempts, ended.status) == (DeliveryState.GIVEN_UP, FEWEST_ATTEMPTS, 410)
 
 
 def test_where_credentials_can_be_had_nothing_is_sent(town):
@@ -200,8 +193,8 @@ def test_where_credentials_can_be_had_nothing_is_sent(town):
     number = town.promote(1)
     with town.delivering(patience_s=-1.0):
         ended = town.ended("ci", number)
-    assert (ended.delivered, ended.status) == (False, None)
-    assert "link-local" in ended.error
+    assert (ended.state, ended.status) == (DeliveryState.GIVEN_UP, None)
+    assert "link-local" in ended.problem
 
 
 def test_a_restarted_service_does_not_tell_again(town):

@@ -52,7 +52,7 @@ def test_every_record_says_which_code_wrote_it():
     world = World()
     run(world.ports(), iterations=1)
     keys = [*world.records.keys("iterations/"), *world.records.keys("final/")]
-    assert len(keys) == 11
+    assert len(keys) == 13
     assert {world.records.read(key)["flywheel"] for key in keys} == {CODE_VERSION}
 
 

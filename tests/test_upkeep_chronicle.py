@@ -6,7 +6,7 @@ import pytest
 from stored import flip, tree
 
 from flywheel.core.commands import iterations, policies, webhooks
-from flywheel.core.delivery import Delivery, delivery_key
+from flywheel.core.delivery import Delivery, DeliveryState, delivery_key
 from flywheel.core.entry import Action, Entry, entry_key
 from flywheel.core.errors import StoreError
 from flywheel.store.chronicle import RecordedChronicle
@@ -20,12 +20,11 @@ from flywheel.upkeep.verify import verify
 DELIVERED = Delivery(
     webhook="ci",
     entry=3,
-    action="policy.promoted",
-    delivered=True,
+    state=DeliveryState.DELIVERED,
     attempts=1,
     status=204,
-    error="",
-    finished_at="2026-01-05T09:00:00Z",
+    problem="",
+    at="2026-01-05T09:00:00Z",
 )
 
 
@@ -133,8 +132,7 @@ def test_a_damaged_delivery_is_moved_away_so_that_it_is_made_again(told, folder)
 def test_a_delivery_without_what_it_must_hold_is_named(told):
     told.records.write(delivery_key("ci", 5), {"webhook": "ci", "entry": 5})
     assert problems(told) == {
-        "records/deliveries/ci/00000005.json": "damaged: it does not hold action, delivered, attempts, status, "
-        "error, finished_at"
+        "records/deliveries/ci/00000005.json": "damaged: it does not hold state, attempts, status, problem, at"
     }
 
 

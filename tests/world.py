@@ -1,6 +1,6 @@
 """A small world that the stages and the loop turn in: stores that outlive a crash, and processes that do not."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from factories import content
@@ -19,6 +19,8 @@ from fakes import (
 )
 
 from flywheel.core.allocation import AllocationRules
+from flywheel.core.control import IterationState
+from flywheel.core.entry import CHRONICLE, Action, Entry
 from flywheel.core.episode import EpisodeRequest, Outcome
 from flywheel.core.error_budget import ErrorBudget, Scheme
 from flywheel.core.gate_rules import GateRules
@@ -36,7 +38,7 @@ TASKS = {
     for name, radius in ((REACH, 1.0), (PUSH, 0.5))
 }
 Script = Callable[[EpisodeRequest, int], Outcome]
-CLOCKED = ("wall_s", "work_s", "metrics.json", "at")
+CLOCKED = ("wall_s", "work_s", "metrics.json", "at", "owner")
 """What a record says about time; all else in it is the same in every run."""
 
 
@@ -95,12 +97,14 @@ class World:
         self.records, self.policies = MemoryRecords(), MemoryPolicies()
         self.episodes, self.labels = MemoryEpisodes(), MemoryLabels()
         self.observer = Notebook()
+        self.lives = 0
 
     def planned(self, iteration: Iteration) -> Iteration:
         """With its plan, which no record holds."""
         return iteration.completed(Stage.PLAN, plan(iteration, self.ports()))
 
     def ports(self, **changes: Any) -> Ports:
+        self.lives += 1
         values: dict[str, Any] = {
             "plan": self.plan,
             "contract": lambda: CONTRACT,
@@ -115,22 +119,41 @@ class World:
             "endpoint": MemoryEndpoint(policies=self.policies),
             "reference": MemoryReference(policies=self.policies),
             "observer": self.observer,
+            "owner": f"life {self.lives}",
         }
         return Ports(**(values | changes))
 
 
 def contents(ports: Ports) -> dict[str, Any]:
-    """Everything that a run made, to the bit, but for what records say about time."""
-    records = {key: _timeless(ports.records.read(key)) for key in ports.records.keys("")}
+    """Everything that a run made, to the bit, but for what records say about time, and how many processes made it."""
+    keys = [key for key in ports.records.keys("") if not key.startswith(CHRONICLE)]
+    records = {key: _timeless(ports.records.read(key)) for key in keys}
     trained = [record["policy_id"] for key, record in records.items() if key.endswith("/train")]
     return {
         "records": records,
+        "chronicle": _told(ports.chronicle.control().entries),
         "episodes": [content(episode) for episode in ports.episodes.read()],
         "labels": {
             episode_id: [content(label) for label in labels] for episode_id, labels in ports.labels.read().items()
         },
         "policies": {policy_id: ports.policies.version(policy_id) for policy_id in trained},
     }
+
+
+def starts(ports: Ports) -> list[tuple[str, str]]:
+    """(Iteration, process) of each `iteration.started`."""
+    entries = ports.chronicle.control().entries
+    return [(entry.subject, entry.details["owner"]) for entry in entries if entry.action is Action.ITERATION_STARTED]
+
+
+def _told(entries: Sequence[Entry]) -> list[dict[str, Any]]:
+    """Without their places, which follow: another process that takes an iteration over says so in an entry."""
+    told = []
+    for entry in entries:
+        if entry.action is Action.ITERATION_STARTED and entry.before == IterationState.RUNNING:
+            continue
+        told.append({name: value for name, value in _timeless(entry.plain).items() if name != "number"})
+    return told
 
 
 def _timeless(value: Any) -> Any:

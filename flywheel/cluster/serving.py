@@ -136,7 +136,7 @@ class ServeEndpoint:
         """Ends Serve if this endpoint started it."""
         with self._starting:
             if self._started and self._neighbours is None:
-                _end_serve()
+                end_serve()
             self._started = False
 
     def _attempt(self, policy_id: str | None) -> dict[str, Any]:
@@ -200,8 +200,11 @@ def _client() -> Any:
     return _get_global_client()
 
 
-def _end_serve() -> None:
-    """Not by `serve.shutdown` alone: it waits for an answer that never comes, and Ray prints that as a failed task."""
+def end_serve() -> None:
+    """Returns when Serve has ended.
+
+    Not by `serve.shutdown` alone: it waits for an answer that never comes, and Ray prints that as a failed task.
+    """
     with suppress(RayActorError, RayServeException):  # It is gone already.
         ray.get(_client()._controller.graceful_shutdown.remote(wait=False))
     deadline = monotonic() + END_TIMEOUT_S

@@ -17,12 +17,16 @@ from flywheel.core.control import IterationStatus
 from flywheel.core.errors import FlywheelError
 from flywheel.core.iteration import Iteration
 from flywheel.hosting.description import IDENTIFY, control_application
+from flywheel.hosting.plane import signing_key
 from flywheel.journal import Journal, Progress
 from flywheel.ports import Ports
 from flywheel.service.campaigns import Campaigns
+from flywheel.service.courier import Perseverance
+from flywheel.service.deliveries import Deliveries
 from flywheel.service.driver import SUPERVISOR, Driver
 from flywheel.service.failures import Failures
 from flywheel.service.pedal import Pedal
+from flywheel.service.posting import Poster
 from flywheel.service.schedules import Schedules
 from flywheel.service.steering import Steering
 from flywheel.store.chronicle import utc_now
@@ -113,6 +117,17 @@ class ServiceSupervisor:
                 chronicle=self._chronicle, records=workshop.records, allowed=config.control.failed_episodes_rate
             ).tick,
         )
+        Deliveries(
+            chronicle=self._chronicle,
+            records=workshop.records,
+            key=signing_key(),
+            poster=Poster(
+                timeout_s=config.control.webhooks.timeout_s,
+                allow_link_local=config.control.webhooks.allow_link_local,
+            ),
+            perseverance=Perseverance(patience_s=config.control.webhooks.patience_hours * 3600),
+            now=utc_now,
+        ).start()
         for name, work in {
             "driver": self._driver.drive,
             "ticks": self._tick,

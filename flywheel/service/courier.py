@@ -13,7 +13,7 @@ from typing import Final, TypeVar
 from tenacity import RetryCallState, Retrying, retry_if_result, wait_random_exponential
 from tenacity.nap import sleep_using_event
 
-from flywheel.core.delivery import Delivery, deliveries_to, delivery_key
+from flywheel.core.delivery import Delivery, DeliveryState, deliveries_of, delivery_key
 from flywheel.core.entry import Entry
 from flywheel.core.errors import RecordExistsError, StoreError
 from flywheel.core.webhook import Webhook
@@ -88,7 +88,7 @@ class Courier:
         self._thread.join(timeout_s)
 
     def _run(self) -> None:
-        done = self._persist(lambda: set(self._records.keys(deliveries_to(self.webhook.name)))) or set()
+        done = self._persist(lambda: set(self._records.keys(deliveries_of(self.webhook.name)))) or set()
         while (entry := self._queue.get()) is not None and not self._stopped.is_set():
             if delivery_key(self.webhook.name, entry.number) not in done:
                 self._deliver(entry)
@@ -109,15 +109,14 @@ class Courier:
         delivery = Delivery(
             webhook=self.webhook.name,
             entry=entry.number,
-            action=str(entry.action),
-            delivered=answer.accepted,
+            state=DeliveryState.DELIVERED if answer.accepted else DeliveryState.GIVEN_UP,
             attempts=retrying.statistics["attempt_number"],
             status=answer.status,
-            error=answer.problem,
-            finished_at=self._now(),
+            problem=answer.problem,
+            at=self._now(),
         )
-        if not delivery.delivered:
-            log.warning("webhook %s: entry %d is given up: %s", delivery.webhook, delivery.entry, delivery.error)
+        if not answer.accepted:
+            log.warning("webhook %s: entry %d is given up: %s", delivery.webhook, delivery.entry, delivery.problem)
         self._persist(lambda: self._record(delivery))
 
     def _attempt(self, entry: Entry) -> Answer:
