@@ -1,12 +1,16 @@
 import json
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from builders import make_episode, make_label
-from stored import StoredWorld, flip, newest_file, tree
+from stored import StoredWorld, flip, interrupted, newest_file, tree
 from world import contents
 
+from flywheel.core.commands import iterations
+from flywheel.core.control import IterationState
 from flywheel.core.errors import NewerSchemaError, StoreError
+from flywheel.store.chronicle import RecordedChronicle
 from flywheel.upkeep.finding import Kind
 from flywheel.upkeep.repair import plan_repair, repair
 from flywheel.upkeep.verify import verify
@@ -96,31 +100,69 @@ def test_labels_without_an_episode_are_left_out_of_the_next_version(store):
     assert not verify(store).damaged
 
 
-@pytest.mark.parametrize(
-    ("stage", "missing"),
-    [(stage, False) for stage in ("ingest", "relabel", "train", "evaluate", "deploy")] + [("train", True)],
-)
-def test_a_stage_whose_record_is_damaged_or_missing_runs_again_to_the_same_end(store, folder, stage, missing):
-    before = contents(StoredWorld(folder).ports())
+@pytest.mark.parametrize("missing", [False, True])
+@pytest.mark.parametrize("stage", ["collect", "relabel", "train", "evaluate"])
+def test_a_stage_whose_record_is_damaged_or_missing_runs_again_to_the_same_end(tmp_path, store, folder, stage, missing):
+    root = tmp_path / "interrupted"
+    world = interrupted(root, at="iterations/0002/deploy")
+    path = root / f"records/iterations/0002/{stage}.json"
+    if missing:
+        path.unlink()
+    else:
+        flip(path, at=len(path.read_bytes()) // 2)
+    mended(world.store)
+    assert not verify(world.store).damaged
+    StoredWorld(root).run()
+    assert made(StoredWorld(root)) == made(StoredWorld(folder))
+    assert not verify(world.store).damaged
+
+
+def made(world):
+    """What a run made, without its history and the repairs."""
+    found = contents(world.ports())
+    records = {key: record for key, record in found["records"].items() if key.startswith(("iterations/", "final/"))}
+    return {**found, "records": records}
+
+
+def test_records_that_follow_a_damaged_one_in_an_iteration_that_goes_on_are_kept_too(tmp_path):
+    root = tmp_path / "interrupted"
+    world = interrupted(root, at="iterations/0002/deploy")
+    flip(root / "records/iterations/0002/relabel.json", at=60)
+    plan, record = mended(world.store)
+    assert [move.key.rpartition("/")[2] for move in plan.moves] == ["relabel.json", "train.json", "evaluate.json"]
+    assert all((root / moved["to"]).exists() for moved in record["moved"])
+
+
+def test_a_plan_that_others_followed_is_beyond_repair_until_its_iteration_is_cancelled(tmp_path):
+    root = tmp_path / "interrupted"
+    world = interrupted(root, at="iterations/0002/deploy")
+    key = "records/iterations/0002/plan.json"
+    (root / key).unlink()
+    plan = planned(world.store)
+    assert (plan.moves, [finding.key for finding in plan.beyond]) == ((), [key])
+    chronicle = RecordedChronicle(records=world.store.records)
+    state = IterationState.CANCELLED
+    chronicle.append(partial(iterations.finish, number=2, state=state, by="token:ann", reason="its plan is gone"))
+    mended(world.store)
+    assert not verify(world.store).damaged
+    StoredWorld(root).run(iterations=3)
+    assert world.store.records.read("iterations/0003/deploy") is not None
+
+
+@pytest.mark.parametrize("missing", [False, True])
+@pytest.mark.parametrize("stage", ["plan", "ingest", "train", "deploy"])
+def test_of_an_iteration_that_is_over_only_that_record_is_lost_and_the_wheel_turns_on(store, folder, stage, missing):
     path = folder / f"records/iterations/0000/{stage}.json"
     if missing:
         path.unlink()
     else:
         flip(path, at=len(path.read_bytes()) // 2)
-    mended(store)
+    plan, _ = mended(store)
+    assert [move.key for move in plan.moves] == [f"records/iterations/0000/{stage}.json"]
     assert not verify(store).damaged
-    StoredWorld(folder).run()
-    after = contents(StoredWorld(folder).ports())
-    after["records"] = {key: record for key, record in after["records"].items() if not key.startswith("repairs/")}
-    assert after == before
+    StoredWorld(folder).run(iterations=3)
+    assert store.records.read("iterations/0003/deploy") is not None
     assert not verify(store).damaged
-
-
-def test_records_that_follow_a_damaged_one_in_its_iteration_are_kept_too(store, folder):
-    flip(folder / "records/iterations/0001/train.json", at=60)
-    plan, record = mended(store)
-    assert [move.key.rpartition("/")[2] for move in plan.moves] == ["train.json", "evaluate.json", "deploy.json"]
-    assert all((folder / moved["to"]).exists() for moved in record["moved"])
 
 
 @pytest.mark.parametrize("key", ["flywheel.json", "records/recalls/0001.json", "records/repairs/0001.json"])

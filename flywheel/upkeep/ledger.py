@@ -51,15 +51,14 @@ class Ledger:
 
     @cached_property
     def iterations(self) -> list[Iteration]:
-        """In order, up to the first that is unfinished or has a damaged record."""
+        """In order; each up to its first stage without a record, or with a damaged one."""
         return history(_Readable(self.records))
 
-    @property
-    def gap(self) -> str:
-        """The key of the first record that is not there, or cannot be read."""
-        last = self.iterations[-1] if self.iterations else Iteration(number=0)
-        due = last if last.remaining() else last.following()
-        return record_key(due.number, due.remaining()[0])
+    def goes_on(self, number: int) -> bool:
+        """Whether the iteration is still turned: a stage of it without a record runs again."""
+        status = self.control.iterations.get(number)
+        readable = not any(finding.key.startswith(f"{layout.RECORDS}{CHRONICLE}") for finding in self.findings)
+        return readable and status is not None and not status.state.is_terminal
 
     @property
     def stages(self) -> Iterator[tuple[str, Stage, Mapping[str, Any]]]:
@@ -118,7 +117,7 @@ def read_ledger(store: Store) -> Ledger:
     unreadable = {finding.key for finding in findings}
     findings += [finding for finding in wrong if finding.key not in unreadable]
     ledger = Ledger(records=records, findings=tuple(findings), control=control)
-    return replace(ledger, findings=(*findings, *_out_of_order(ledger)))
+    return replace(ledger, findings=(*findings, *_missing(ledger)))
 
 
 def _passed_over(store: Store, names: Iterable[str]) -> Iterator[str]:
@@ -174,12 +173,11 @@ def _complain(key: str, record: Mapping[str, Any], findings: list[Finding]) -> b
     return bool(missing)
 
 
-def _out_of_order(ledger: Ledger) -> Iterator[Finding]:
-    """Records of stages that nothing leads to, unless it is known what became of the record before them."""
-    unreadable = any(finding.key.startswith(f"{layout.RECORDS}{ITERATIONS}") for finding in ledger.findings)
-    reached = {record_key(iteration.number, stage) for iteration in ledger.iterations for stage in iteration.outcomes}
-    beyond = [key for key, _, _ in ledger.stages if key not in reached]
-    if unreadable or not beyond or layout.record(ledger.gap) in ledger.lost:
-        return
-    for key in beyond:
-        yield damage(Area.RECORDS, layout.record(key), f"{ledger.gap}, which comes before it, is missing")
+def _missing(ledger: Ledger) -> Iterator[Finding]:
+    """Records of stages that the chronicle says are completed."""
+    unreadable = {finding.key for finding in ledger.findings}
+    for number, status in sorted(ledger.control.iterations.items()):
+        for stage in status.stages:
+            key = record_key(number, stage)
+            if key not in ledger.records and layout.record(key) not in unreadable:
+                yield damage(Area.RECORDS, layout.record(key), "missing: the chronicle says that the stage completed")

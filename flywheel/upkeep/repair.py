@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from flywheel.core.delivery import DELIVERIES
-from flywheel.core.entry import CHRONICLE
 from flywheel.core.errors import NotFoundError, StoreError
-from flywheel.core.iteration import Iteration, Stage
+from flywheel.core.iteration import Stage, record_key
 from flywheel.store import layout
 from flywheel.store.whole import Store
 from flywheel.upkeep.finding import Area, Finding, Kind
@@ -130,32 +129,32 @@ def _moves(store: Store, finding: Finding, inspection: Inspection) -> Iterator[M
 
 
 def _record_moves(finding: Finding, inspection: Inspection) -> Iterator[Move]:
-    """A stage whose record is gone is run again on what it committed, and so are those after it in its iteration.
+    """A stage whose record is gone runs again on what it committed, and so do those after it; one of an iteration that
+    is over does not, and is recorded as lost.
 
-    A delivery without a record is made again. The chronicle is what a person decided: nothing makes an entry anew.
+    A delivery without a record is made again. The chronicle is what was decided: nothing makes an entry anew.
     """
     ledger, key = inspection.ledger, finding.key.removeprefix(layout.RECORDS).removesuffix(".json")
-    if finding not in ledger.findings or key.startswith(CHRONICLE):
+    if finding not in ledger.findings:
         return
     if key.startswith((FINAL, DELIVERIES)):
         yield Move(key=finding.key, why=finding.problem)
-    elif key in ledger.records:
-        # It is whole; what leads to it is missing.
-        yield Move(key=layout.record(ledger.gap), why="missing")
-        yield from _followers(ledger.gap, inspection)
     elif key.startswith(ITERATIONS):
+        followers = list(_followers(key, inspection))
+        if followers and key.endswith(f"/{Stage.PLAN}"):
+            return  # What was made by that plan would not fit another; once the iteration is cancelled, it is lost.
         yield Move(key=finding.key, why=finding.problem)
-        yield from _followers(key, inspection)
+        yield from followers
 
 
 def _followers(key: str, inspection: Inspection) -> Iterator[Move]:
-    """Records of the same iteration's later stages."""
+    """Records of the later stages of an iteration that goes on."""
     number, _, name = key.removeprefix(ITERATIONS).partition("/")
-    if number.isdigit():
-        stages = [str(stage) for stage in Iteration(number=int(number)).stages]
-        for later in stages[stages.index(name) + 1 :] if name in stages else []:
-            follower = f"{ITERATIONS}{number}/{later}"
-            if follower in inspection.ledger.records:
+    ledger, stages = inspection.ledger, [str(stage) for stage in Stage]
+    if number.isdigit() and name in stages and ledger.goes_on(int(number)):
+        for later in stages[stages.index(name) + 1 :]:
+            follower = record_key(int(number), later)
+            if follower in ledger.records:
                 yield Move(key=layout.record(follower), why=f"follows from {key}")
 
 
