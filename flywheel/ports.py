@@ -35,6 +35,16 @@ class Notice:
     """For a person; empty: only the sign of life."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class EpisodePage:
+    """Some episodes, in the falling order of their ids: later iterations come first."""
+
+    summaries: Sequence[EpisodeSummary]
+    """Perhaps fewer than asked for, even none, though more follow: a page looks at a bounded number of rows."""
+    before: str | None
+    """The next page is asked for with it; None: nothing follows."""
+
+
 class EpisodeTable(Protocol):
     """Episodes: appended in one transaction, never changed."""
 
@@ -58,6 +68,23 @@ class EpisodeTable(Protocol):
         self, *, version: int | None = None, iteration: int | None = None, source: Source | None = None
     ) -> list[EpisodeSummary]:
         """Ordered by episode id; of one iteration or of all, of one source or of all. Reads no arrays."""
+        ...
+
+    def page(
+        self,
+        *,
+        size: int,
+        before: str | None = None,
+        task: str | None = None,
+        behaviour_policy: str | None = None,
+        outcome: Outcome | None = None,
+        source: Source | None = None,
+        iteration: int | None = None,
+    ) -> EpisodePage:
+        """At most `size` episodes of the newest version that are as wanted, of those with ids before the given one.
+
+        Reads no arrays, and of a long table only the part that it answers from.
+        """
         ...
 
     def counts(self, *, version: int | None = None) -> Mapping[tuple[str, str, Source], Mapping[Outcome, int]]:
@@ -112,6 +139,10 @@ class LabelTable(Protocol):
 
     def read(self, *, version: int | None = None) -> Mapping[str, Sequence[Label]]:
         """Episode id -> one label per task."""
+        ...
+
+    def of(self, episode_ids: Sequence[str], *, version: int | None = None) -> Mapping[str, Sequence[Label]]:
+        """As `read`, of some episodes alone, given in order: reads what lies between the first and the last id."""
         ...
 
     def labelled(self, episode_ids: Iterable[str], *, version: int | None = None) -> set[str]:

@@ -24,6 +24,7 @@ from flywheel.store.policies import ObjectPolicies
 from flywheel.store.records import JsonRecords
 from flywheel.store.retries import Patience
 from flywheel.store.spool import SPOOL_PATIENCE, SpooledParts, default_folder
+from flywheel.store.whole import Store
 from flywheel.workers.collecting import Collector
 from flywheel.workers.relabeling import relabel_episodes
 from flywheel.workers.training import Place, TrainingRun
@@ -44,6 +45,18 @@ class Workshop:
         self.checkpoints = ObjectCheckpoints(objects=self.objects)
         self.episodes = DeltaEpisodes(objects=self.objects)
         self.labels = DeltaLabels(objects=self.objects)
+
+    @property
+    def whole(self) -> Store:
+        """The store's parts, for those who look after it or ask where something came from."""
+        return Store(
+            url=self.store,
+            objects=self.objects,
+            records=self.records,
+            policies=self.policies,
+            episodes=self.episodes,
+            labels=self.labels,
+        )
 
     @cached_property
     def contract(self) -> Contract:

@@ -16,6 +16,7 @@ from flywheel.config import Config
 from flywheel.core.access import Scope, digest_of, new_secret
 from flywheel.core.commands import tokens
 from flywheel.journal import Progress
+from flywheel.lineage.tracer import Tracer
 from flywheel.store.chronicle import RecordedChronicle, utc_now
 from flywheel.workshop import Workshop
 
@@ -67,6 +68,7 @@ def open_desk(
             episodes=workshop.episodes,
             labels=workshop.labels,
             policies=workshop.policies,
+            lineage=Tracer(store=workshop.whole),
             watch=watch,
             identify=TokenIdentity(chronicle=chronicle, now=now),
             rates=Rates(requests_per_minute=requests_per_minute),

@@ -17,6 +17,7 @@ from flywheel.core.policy import PolicyVersion
 from flywheel.core.task import Label, Task
 from flywheel.core.training import TrainingRequest, TrainingResult
 from flywheel.ports import (
+    EpisodePage,
     EpisodeTable,
     LabelTable,
     Observer,
@@ -89,6 +90,15 @@ class MemoryEpisodes(_MemoryTable[Episode]):
             if iteration in (None, episode.iteration) and source in (None, episode.source)
         ]
 
+    def page(self, *, size: int, before: str | None = None, **wanted: Any) -> EpisodePage:
+        found = [
+            summary
+            for summary in reversed(self.summaries())
+            if (before is None or summary.episode_id < before)
+            and all(value in (None, getattr(summary, name)) for name, value in wanted.items())
+        ]
+        return EpisodePage(summaries=found[:size], before=found[size - 1].episode_id if len(found) > size else None)
+
     def counts(self, *, version: int | None = None) -> Mapping[tuple[str, str, Source], Mapping[Outcome, int]]:
         counts: dict[tuple[str, str, Source], dict[Outcome, int]] = {}
         for made in sorted(self._ordered(version), key=lambda made: (made.task, made.behaviour_policy, made.source)):
@@ -144,6 +154,9 @@ class MemoryLabels(_MemoryTable[Label]):
         for episode_id, task in sorted(newest):
             labels.setdefault(episode_id, []).append(newest[episode_id, task])
         return labels
+
+    def of(self, episode_ids: Sequence[str], *, version: int | None = None) -> Mapping[str, Sequence[Label]]:
+        return {name: some for name, some in self.read(version=version).items() if name in set(episode_ids)}
 
     def labelled(self, episode_ids: Iterable[str], *, version: int | None = None) -> set[str]:
         return {label.episode_id for label in self._rows(version)} & set(episode_ids)

@@ -191,6 +191,15 @@ def test_outcomes_are_counted_by_task_policy_and_source(table):
     }
 
 
+def test_counts_are_of_the_version_that_is_asked_for(table):
+    first = commit(table, make(2, scored=False))
+    commit(table, [random_episode(2, scored=False)], transaction="later")
+    kind = ("suite/reach", "p0000", Source.COLLECTION)
+    assert table.counts() == {kind: {Outcome.UNSCORED: 3}}
+    assert table.counts(version=first) == {kind: {Outcome.UNSCORED: 2}}
+    assert table.counts() == {kind: {Outcome.UNSCORED: 3}}
+
+
 def test_nothing_is_counted_in_a_new_table(table):
     assert table.counts() == {}
 

@@ -38,6 +38,20 @@ def test_labels_are_read_as_they_were_written_by_episode_and_task(table):
     assert [content(label) for label in found[second.episode_id]] == [content(other)]
 
 
+def test_labels_of_some_episodes_are_read_alone(table):
+    episodes = [random_episode(number) for number in range(3)]
+    commit(table, [random_label(episode) for episode in episodes])
+    commit(table, [random_label(episodes[1], labeler_version=2)], transaction="later")
+    wanted = [episodes[1].episode_id, episodes[2].episode_id]
+    found = table.of(wanted)
+    assert {name: [label.labeler_version for label in labels] for name, labels in found.items()} == {
+        wanted[0]: [2],
+        wanted[1]: [1],
+    }
+    assert table.of(wanted[:1], version=1)[wanted[0]][0].labeler_version == 1
+    assert table.of(["0000-nobody"]) == table.of([]) == {}
+
+
 def test_a_new_table_is_empty(table):
     assert table.read() == {}
     assert table.committed("t") is None

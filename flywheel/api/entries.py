@@ -42,7 +42,7 @@ def list_entries(
     plane: Desk,
     who: Reader,
     by: Annotated[str | None, Query(description="Only what this one did", examples=["token:alice"])] = None,
-    action: Annotated[Action | None, Query(description="Only this")] = None,
+    action: Annotated[Action | None, Query(description="Only this", examples=["policy.promoted"])] = None,
     subject: Annotated[str | None, Query(description="Only to this", examples=["iterations/3"])] = None,
     page_size: PageSize = 50,
     page_token: PageToken = None,

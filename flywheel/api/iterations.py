@@ -24,7 +24,7 @@ from flywheel.core.entry import Claim, Entry
 from flywheel.ports import Decide
 
 router = APIRouter(tags=["iterations"], route_class=Route)
-Number = Annotated[int, Path(ge=0, description="The iteration's number; 0 is pretraining", examples=[3])]
+Number = Annotated[int, Path(ge=0, le=10**9, description="The iteration's number; 0 is pretraining", examples=[3])]
 POLL_S = 0.25
 
 
@@ -69,7 +69,7 @@ def create_iteration(
     who: Operator,
     claim: Claimed,
     response: Response,
-    dry_run: Annotated[bool, Query(description="Only say what would be done")] = False,
+    dry_run: Annotated[bool, Query(description="Only say what would be done", examples=[True])] = False,
 ) -> IterationView | Response:
     """Queue an iteration. It starts when those before it are over."""
     settings = overridden(plane.config, request.overrides, origin="overrides")
@@ -92,7 +92,7 @@ def create_iteration(
 def list_iterations(
     plane: Desk,
     who: Reader,
-    state: Annotated[IterationState | None, Query(description="Only those in this state")] = None,
+    state: Annotated[IterationState | None, Query(description="Only those in this state", examples=["running"])] = None,
     page_size: PageSize = 50,
     page_token: PageToken = None,
 ) -> Page[IterationView]:

@@ -35,7 +35,7 @@ def page(
     """The items after the token. `key` names an item for good; items are in the order in which they are shown."""
     start = 0
     if token is not None:
-        last = _decoded(token)
+        last = decoded(token)
         place = next((place for place, item in enumerate(items) if key(item) == last), None)
         if place is None:
             raise RequestRefusedError(400, "page_token: not one that this list gave")
@@ -43,15 +43,17 @@ def page(
     shown = items[start : start + size]
     more = start + size < len(items)
     return Page(
-        items=[show(item) for item in shown], next_page_token=_encoded(key(shown[-1])) if more and shown else None
+        items=[show(item) for item in shown], next_page_token=encoded(key(shown[-1])) if more and shown else None
     )
 
 
-def _encoded(key: str) -> str:
+def encoded(key: str) -> str:
+    """A page token."""
     return urlsafe_b64encode(key.encode()).decode()
 
 
-def _decoded(token: str) -> str:
+def decoded(token: str) -> str:
+    """What was encoded. 400: it is no page token."""
     try:
         return urlsafe_b64decode(token.encode()).decode()
     except (Error, ValueError) as failure:

@@ -8,6 +8,8 @@ from flywheel.api.identity import Identify
 from flywheel.api.rates import Rates
 from flywheel.config import Config
 from flywheel.journal import Progress
+from flywheel.lineage.episode import EpisodeLineage
+from flywheel.lineage.policy import PolicyLineage
 from flywheel.ports import Chronicle, EpisodeTable, LabelTable, Policies, Records
 
 
@@ -23,6 +25,18 @@ class Watch(Protocol):
         ...
 
 
+class Lineage(Protocol):
+    """Where policy versions and episodes come from, and what became of them. It reads much: ask seldom."""
+
+    def policy(self, policy_id: str) -> PolicyLineage:
+        """Of a finished version."""
+        ...
+
+    def episode(self, episode_id: str) -> EpisodeLineage:
+        """ConfigError: no version that can still be read holds it."""
+        ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class Plane:
     """One store, who turns its wheel, and who may ask."""
@@ -34,6 +48,7 @@ class Plane:
     episodes: EpisodeTable
     labels: LabelTable
     policies: Policies
+    lineage: Lineage
     watch: Watch
     identify: Identify
     rates: Rates

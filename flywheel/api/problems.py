@@ -39,7 +39,7 @@ class Wrong(BaseModel):
     """One thing to correct."""
 
     where: Annotated[str, Field(description="Path in the body, or the parameter", examples=["collect.sharpness"])]
-    what: Annotated[str, Field(examples=["Input should be greater than 0"])]
+    what: Annotated[str, Field(description="What is wrong with it", examples=["Input should be greater than 0"])]
 
 
 class Problem(BaseModel):
@@ -103,13 +103,17 @@ def install(app: FastAPI) -> None:
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """For a route: the problems that it may answer with, besides those of every route."""
-    everywhere = (401, 403, 422, 429, 500, 503)
+    return unguarded(401, 403, 422, 429, 503, *statuses)
+
+
+def unguarded(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """For a route that needs no token: the problems that it may answer with."""
     return {
         status: {
             "description": HTTPStatus(status).phrase,
             "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
         }
-        for status in sorted({*everywhere, *statuses})
+        for status in sorted({500, *statuses})
     }
 
 

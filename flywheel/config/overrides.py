@@ -12,36 +12,40 @@ from flywheel.core.plan import InitialWeights
 class CollectOverrides(Section):
     """Of collecting."""
 
-    episodes_per_task: Count | None = None
-    sharpness: Annotated[float, Field(gt=0.0)] | None = None
+    episodes_per_task: Count | None = Field(default=None, examples=[100])
+    """Episodes that the live version makes of each task."""
+    sharpness: Annotated[float, Field(gt=0.0)] | None = Field(default=None, examples=[2.0])
     """Power of the policy's distribution that actions are drawn from."""
-    random_actions: Share | None = None
+    random_actions: Share | None = Field(default=None, examples=[0.05])
     """Share of decisions replaced by uniform random actions."""
 
 
 class TrainOverrides(Section):
     """Of training."""
 
-    num_updates: Count | None = None
-    bc_weight: Share | None = None
+    num_updates: Count | None = Field(default=None, examples=[500])
+    """Optimiser steps."""
+    bc_weight: Share | None = Field(default=None, examples=[0.3])
     """alpha of alpha-PAC."""
-    temperature: Annotated[float, Field(gt=0.0)] | None = None
+    temperature: Annotated[float, Field(gt=0.0)] | None = Field(default=None, examples=[0.02])
     """eta, in units of return."""
-    learning_rate: Annotated[float, Field(gt=0.0)] | None = None
-    initial_weights: InitialWeights | None = None
+    learning_rate: Annotated[float, Field(gt=0.0)] | None = Field(default=None, examples=[0.001])
+    """Of AdamW."""
+    initial_weights: InitialWeights | None = Field(default=None, examples=["candidate"])
     """Where training starts: the version trained last, the live one, or fresh weights."""
 
 
 class EvaluateOverrides(Section):
     """Of evaluating."""
 
-    episodes_per_task: Count | None = None
+    episodes_per_task: Count | None = Field(default=None, examples=[50])
+    """Of the candidate and of the live version, from the same initial states."""
 
 
 class GateOverrides(Section):
     """Of the promotion gate."""
 
-    margin: Share | None = None
+    margin: Share | None = Field(default=None, examples=[0.1])
     """Success rate that a candidate may lose on one task."""
 
 
@@ -49,11 +53,15 @@ class Overrides(Section):
     """What differs from the configuration in one iteration."""
 
     collect: CollectOverrides | None = None
+    """Of collecting; null: as configured."""
     mixture: MixtureConfig | None = None
-    """What a batch holds, as a whole."""
+    """What a batch holds, as a whole; null: as configured."""
     train: TrainOverrides | None = None
+    """Of training; null: as configured."""
     evaluate: EvaluateOverrides | None = None
+    """Of evaluating; null: as configured."""
     gate: GateOverrides | None = None
+    """Of the promotion gate; null: as configured."""
 
     @property
     def plain(self) -> dict[str, Any]:

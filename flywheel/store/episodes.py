@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,11 @@ import pyarrow.compute as pc
 from flywheel.core.episode import Episode, EpisodeSummary, Outcome, Source
 from flywheel.core.errors import EpisodeError, NotFoundError, StoreError
 from flywheel.core.mixture import Indices
-from flywheel.ports import Part
+from flywheel.ports import EpisodePage, Part
 from flywheel.store import layout
+from flywheel.store.cache import Cache
 from flywheel.store.columns import BOOLS, FLOATS, NAMED, NamedArrays, arrays, lists, named_lists
+from flywheel.store.episode_pages import newest_first
 from flywheel.store.objects import Objects
 from flywheel.store.tables import DataFile, Table
 
@@ -79,6 +82,11 @@ SUMMARY = (
     "error",
 )
 """Columns of an EpisodeSummary, in its order."""
+SUMMARY_SCHEMA = pa.schema([SCHEMA.field(name) for name in SUMMARY])
+COUNT_BYTES = 500
+"""About what one count takes in memory."""
+MAX_COUNTS_BYTES = 32 * 2**20
+"""Of counts of files, that are kept."""
 COUNTED = ("task", "behaviour_policy", "source", "outcome")
 """Columns of a count of outcomes."""
 RANGED = ("episode_id", "iteration", "source", "num_decisions")
@@ -102,6 +110,7 @@ class DeltaEpisodes:
 
     def __init__(self, *, objects: Objects) -> None:
         self._table = Table(objects=objects, name=layout.EPISODES, schema=SCHEMA, ranged=RANGED)
+        self._counts: Cache[Counter[tuple[str, ...]]] = Cache(max_bytes=MAX_COUNTS_BYTES)
 
     @property
     def table(self) -> Table:
@@ -145,17 +154,36 @@ class DeltaEpisodes:
         _refuse_twice(rows["episode_id"])
         return _summaries(rows)
 
+    def page(
+        self,
+        *,
+        size: int,
+        before: str | None = None,
+        task: str | None = None,
+        behaviour_policy: str | None = None,
+        outcome: Outcome | None = None,
+        source: Source | None = None,
+        iteration: int | None = None,
+    ) -> EpisodePage:
+        wanted = {
+            "task": task,
+            "behaviour_policy": behaviour_policy,
+            "outcome": outcome,
+            "source": source,
+            "iteration": iteration,
+        }
+        given = {column: value for column, value in wanted.items() if value is not None}
+        rows, following = newest_first(self._table, schema=SUMMARY_SCHEMA, size=size, before=before, wanted=given)
+        return EpisodePage(summaries=_summaries(rows), before=following)
+
     def counts(self, *, version: int | None = None) -> dict[tuple[str, str, Source], dict[Outcome, int]]:
-        rows = self._scalars(version, COUNTED)
-        found = (
-            rows.group_by(list(COUNTED))
-            .aggregate([([], "count_all")])
-            .sort_by([(name, "ascending") for name in COUNTED])
-        )
+        found: Counter[tuple[str, ...]] = Counter()
+        for file in self._table.files(version):
+            # Files never change: of the next version, only those are counted that are new in it.
+            found.update(self._counts.get((file.key, file.num_bytes), partial(self._counted, file.key)))
         counts: dict[tuple[str, str, Source], dict[Outcome, int]] = {}
-        for row in found.to_pylist():
-            name = row["task"], row["behaviour_policy"], Source(row["source"])
-            counts.setdefault(name, {})[Outcome(row["outcome"])] = row["count_all"]
+        for (task, policy, source, outcome), count in sorted(found.items()):
+            counts.setdefault((task, policy, Source(source)), {})[Outcome(outcome)] = count
         return counts
 
     def read(self, *, version: int | None = None, episode_ids: Iterable[str] | None = None) -> Iterator[Episode]:
@@ -176,6 +204,11 @@ class DeltaEpisodes:
         columns = [name for name in SCHEMA.names if name != "facts"]
         group = _Group(self._table.group(key, index, columns=columns), key=key)
         return [group.episode(row) for row in range(group.num_rows)]
+
+    def _counted(self, key: str) -> tuple[Counter[tuple[str, ...]], int]:
+        rows = self._table.rows(key, columns=COUNTED).group_by(list(COUNTED)).aggregate([([], "count_all")])
+        counts = Counter({tuple(row[name] for name in COUNTED): row["count_all"] for row in rows.to_pylist()})
+        return counts, COUNT_BYTES * (1 + len(counts))
 
     def _scalars(self, version: int | None, columns: Sequence[str], **wanted: str | int | None) -> pa.Table:
         """Columns without arrays, of the rows that have the wanted values; None: any value."""

@@ -64,7 +64,8 @@ class DeltaLabels:
         return _newest(self.of_file(file.key) for file in self.files(version=version))
 
     def of(self, episode_ids: Sequence[str], *, version: int | None = None) -> Mapping[str, Sequence[Label]]:
-        """As `read`, of some episodes alone, given in order: reads what lies between the first and the last id."""
+        if not episode_ids:
+            return {}
         ids = pa.array(episode_ids, pa.string())
         near = (rows.filter(pc.is_in(rows["episode_id"], ids)) for rows in self._near(episode_ids, version))
         return _newest(map(_labels, near))

@@ -1,9 +1,10 @@
 """Parts: the Parquet files of a table, read by their keys; which of them count is the table's log to say."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -61,6 +62,20 @@ class Parts:
         """Where the row groups of a file start; the last entry is where it ends."""
         with self._source(key) as (_, footer):
             return footer.starts
+
+    def ranges(self, key: str, *, columns: Sequence[str]) -> list[Mapping[str, tuple[Any, Any]]]:
+        """Of each row group of a file, the least and the greatest value of the columns; one not known is left out."""
+        places = {column: self._schema.get_field_index(column) for column in columns}
+        with self._source(key) as (_, footer):
+            groups = (footer.metadata.row_group(index) for index in range(footer.metadata.num_row_groups))
+            return [
+                {
+                    column: (known.min, known.max)
+                    for column, place in places.items()
+                    if (known := group.column(place).statistics) is not None and known.has_min_max
+                }
+                for group in groups
+            ]
 
     def between(self, key: str, low: str, high: str, *, columns: Sequence[str]) -> pa.Table:
         """The rows of the row groups of a file whose first column may hold values from low to high."""

@@ -3,11 +3,29 @@
 from flywheel.core.control import Control
 from flywheel.core.entry import Action, Draft
 from flywheel.core.errors import ConflictError
+from flywheel.core.gate import Decision
 
 
 def promote(control: Control, policy_id: str, *, by: str, reason: str, iteration: int | None = None) -> Draft:
     """Makes a version live. ConflictError: it is already, or was retired, or a person gave no reason."""
     return _deploy(control, policy_id, Action.POLICY_PROMOTED, by=by, reason=reason, iteration=iteration)
+
+
+def why(policy_id: str, *, gate: tuple[str, str] | None, reason: str) -> str:
+    """The reason of a promotion by a person; where the gate said promote, its own will do.
+
+    `gate`: its decision and reason; None: it has not judged. ConflictError: it did not say so, and nobody says why.
+    """
+    if reason.strip():
+        return reason
+    if gate is None:
+        raise ConflictError(f"{policy_id} was not judged by the gate: give a reason to promote it all the same")
+    decision, grounds = gate
+    if decision != Decision.PROMOTE:
+        raise ConflictError(
+            f"{policy_id}: the gate said {decision} ({grounds}): give a reason to promote it all the same"
+        )
+    return grounds
 
 
 def roll_back(control: Control, *, by: str, reason: str, policy_id: str | None = None) -> Draft:

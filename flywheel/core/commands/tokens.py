@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from flywheel.core.access import Scope
+from flywheel.core.access import Scope, Token
 from flywheel.core.control import Control
 from flywheel.core.entry import Action, Draft
 from flywheel.core.errors import ConflictError, UnknownError
@@ -22,8 +22,13 @@ def create(
 
 
 def revoke(control: Control, name: str, *, by: str) -> Draft:
-    if name not in control.tokens:
-        raise UnknownError(f"there is no token {name}")
-    if control.tokens[name].revoked_at is not None:
+    if token(control, name).revoked_at is not None:
         raise ConflictError(f"token {name} is revoked already")
     return Draft(action=Action.TOKEN_REVOKED, subject=f"tokens/{name}", by=by)
+
+
+def token(control: Control, name: str) -> Token:
+    """UnknownError: there is none with this name."""
+    if name not in control.tokens:
+        raise UnknownError(f"there is no token {name}")
+    return control.tokens[name]
