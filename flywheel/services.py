@@ -27,12 +27,17 @@ class Service:
     @property
     def is_up(self) -> bool:
         """Whether its process lives on this machine."""
-        try:
-            os.kill(self.pid, 0)
-        except ProcessLookupError:
-            return False
-        except PermissionError:
-            return True
+        return is_alive(self.pid)
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process of this machine has not ended, whoever has yet to be told."""
+    try:
+        os.kill(pid, 0)
+        return Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0] != "Z"
+    except ProcessLookupError:
+        return False
+    except (PermissionError, FileNotFoundError):  # Somebody else's; or this system has no /proc.
         return True
 
 

@@ -20,6 +20,7 @@ FlywheelError
 │   ├── NewerSchemaError     an object was written by a newer flywheel
 │   ├── CheckpointError      a checkpoint is missing, damaged or does not fit
 │   └── StoreUnavailableError  the store cannot be reached, or keeps failing
+├── WaitingError         an iteration goes on only when a person says so
 ├── EnvironmentFailure   an environment raised, hung or returned nonsense
 ├── TrainingError        the training job failed
 ├── EndpointError        the endpoint does not serve what it should
@@ -115,6 +116,10 @@ class CheckpointError(StoreError):
 
 class StoreUnavailableError(StoreError):
     """The store cannot be reached, or keeps failing: what was tried, and for how long. It may be back later."""
+
+
+class WaitingError(FlywheelError):
+    """An iteration goes on only when a person says so."""
 
 
 class EnvironmentFailure(FlywheelError):
