@@ -131,6 +131,8 @@ class Cable:
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listening.getsockname()[1]}"
         self.num_connections = 0
+        self.num_bytes: int | None = None
+        """How many bytes of answers the next connection carries before it is cut; None: all."""
         Thread(target=self._accept, daemon=True).start()
 
     def lead_to(self, url: str) -> None:
@@ -164,14 +166,17 @@ class Cable:
             with self._lock:
                 self._ends += [near, far]
                 self.num_connections += 1
-            for source, sink in ((near, far), (far, near)):
-                Thread(target=_pump, args=(source, sink), daemon=True).start()
+                limit, self.num_bytes = self.num_bytes, None
+            Thread(target=_pump, args=(near, far, None), daemon=True).start()
+            Thread(target=_pump, args=(far, near, limit), daemon=True).start()
 
 
-def _pump(source: socket.socket, sink: socket.socket) -> None:
+def _pump(source: socket.socket, sink: socket.socket, limit: int | None) -> None:
+    left = limit
     with suppress(OSError):
-        while chunk := source.recv(1024):
+        while left != 0 and (chunk := source.recv(1024 if left is None else min(1024, left))):
             sink.sendall(chunk)
+            left = None if left is None else left - len(chunk)
     for end in (source, sink):
         with suppress(OSError):
             end.shutdown(socket.SHUT_RDWR)

@@ -36,10 +36,10 @@ def process(*arguments, code="from flywheel.cli import main; main()"):
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
 
-@pytest.mark.parametrize("command", ["--help", "--version", "check-config", "data", "lineage", "recall"])
+@pytest.mark.parametrize("command", ["--help", "--version", "check-config", "data", "lineage", "recall", "status"])
 def test_what_only_looks_imports_neither_ray_nor_torch(command, config_file):
     more = {"check-config": [config_file()], "data": ["verify", "--help"], "lineage": ["policy", "--help"]}
-    arguments = [command, *more.get(command, ["--help"] if command == "recall" else [])]
+    arguments = [command, *more.get(command, ["--help"] if command in ("recall", "status") else [])]
     ended = process(*arguments, code=REPORT_IMPORTS)
     assert ended.returncode == 0
     assert ended.stdout.splitlines()[-1] == "set()"

@@ -72,10 +72,10 @@ def test_one_that_waits_is_approved_or_declined(desk, wheel):
 
 
 def test_a_long_list_comes_whole(desk, wheel):
-    for number in range(230):
+    for number in range(105):
         append(desk, iterations.request, by="supervisor", overrides={}, max_queued=1)
         append(desk, iterations.cancel, number, by="supervisor")
-    assert [found.number for found in wheel.iterations.all()] == list(reversed(range(230)))
+    assert [found.number for found in wheel.iterations.all()] == list(reversed(range(105)))
 
 
 def test_waiting_ends_with_the_iteration(desk, wheel):
@@ -120,6 +120,21 @@ def test_a_connection_that_breaks_again_and_again_leaves_no_gap_and_repeats_noth
     assert [entry.action for entry in entries] == ACTIONS
     assert [entry.number for entry in entries] == sorted({entry.number for entry in entries})
     assert cable.num_connections >= len(STAGES)
+
+
+@pytest.mark.parametrize("num_bytes", range(50, 2100, 225))
+def test_a_stream_that_is_cut_anywhere_goes_on(desk, cable, num_bytes):
+    """In the headers, between events and within them."""
+    append(desk, iterations.request, by="token:operate", overrides={}, max_queued=1)
+    start(desk)
+    for stage in STAGES:
+        complete(desk, stage)
+    finish(desk)
+    cable.num_bytes = num_bytes
+    with Flywheel(cable.url, desk.secrets[Scope.OPERATE]) as wheel:
+        entries = list(wheel.iterations.follow(0))
+    assert [entry.action for entry in entries] == ACTIONS
+    assert cable.num_connections >= 2
 
 
 def test_a_service_that_ends_and_starts_again_is_followed_on(desk, cable):

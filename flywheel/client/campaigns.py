@@ -83,4 +83,5 @@ class Campaigns:
 
 
 def _body(goal: Goal, overrides: Mapping[str, Any] | None) -> dict[str, Any]:
-    return {"goal": goal.plain, "overrides": dict(overrides or {})}
+    wanted = {name: value for name, value in goal.plain.items() if value is not None}
+    return {"goal": wanted, "overrides": dict(overrides or {})}

@@ -32,7 +32,8 @@ class Schedules:
     def create(
         self, name: str, trigger: Trigger, *, overrides: Mapping[str, Any] | None = None, key: str | None = None
     ) -> Schedule:
-        body = {"name": name, "trigger": trigger.plain, "overrides": dict(overrides or {})}
+        wanted = {kind: value for kind, value in trigger.plain.items() if value is not None}
+        body = {"name": name, "trigger": wanted, "overrides": dict(overrides or {})}
         return self._wire.post(Schedule, "schedules", body=body, key=key)
 
     def get(self, name: str) -> Schedule:

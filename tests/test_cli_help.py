@@ -1,10 +1,12 @@
-"""Completion of commands by the shell."""
+"""What the commands that ask a service say of themselves, and completion of commands by the shell."""
 
 import os
 import subprocess
 import sys
 
 import pytest
+
+from flywheel.cli.remote import COMMANDS, GROUPS
 
 COMMAND = [sys.executable, "-c", "from flywheel.cli import main; main()"]
 
@@ -35,3 +37,17 @@ def test_a_command_that_was_begun_is_completed():
 def test_an_option_that_was_begun_is_completed():
     found = asked(_FLYWHEEL_COMPLETE="complete_bash", COMP_WORDS="flywheel iterate --w", COMP_CWORD="2")
     assert found.split() == ["--wait"]
+
+
+@pytest.mark.parametrize("name", [*COMMANDS, *GROUPS])
+def test_every_command_explains_itself(flywheel, name):
+    code, out, err = flywheel(name, "--help")
+    assert (code, err) == (0, "")
+    assert "Usage: flywheel" in out
+
+
+def test_the_exit_codes_are_in_the_help(flywheel):
+    _, out, _ = flywheel("--help")
+    assert "Exit codes: 0 done; 1 failed" in out
+    for name in (*COMMANDS, *GROUPS):
+        assert f" {name} " in out
