@@ -17,6 +17,7 @@ from flywheel.core.iteration import Iteration, Stage
 
 POLICIES = ("policy-0000", "policy-0001", "policy-0002")
 """Of the finished run, each promoted; the last one is live."""
+LIVE = POLICIES[-1]
 
 
 def open_turned(folder: Path) -> Desk:

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from flywheel.api.deployable import check_deployable
 from flywheel.api.etags import IfMatch, check_match
@@ -13,6 +13,7 @@ from flywheel.api.names import DeploymentNumber
 from flywheel.api.pages import Page, PageSize, PageToken, page
 from flywheel.api.problems import documented
 from flywheel.api.route import Route
+from flywheel.api.times import Time
 from flywheel.core.commands import policies as commands
 from flywheel.core.control import Control, Deployment
 from flywheel.core.entry import Action, Draft
@@ -62,7 +63,7 @@ def list_deployments(
         str | None, Query(max_length=100, description="Only of this version", examples=["policy-0003"])
     ] = None,
     at: Annotated[
-        AwareDatetime | None,
+        Time | None,
         Query(
             description="Only the one that was in force at this time (RFC 3339, with a time zone): what was live then",
             examples=["2026-01-05T12:00:00Z"],

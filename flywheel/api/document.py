@@ -6,7 +6,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
-from flywheel.api.problems import Problem
+from flywheel.api.problems import Problem, unguarded
 
 METHODS = ("get", "post", "delete")
 IF_NONE_MATCH = {
@@ -14,7 +14,7 @@ IF_NONE_MATCH = {
     "in": "header",
     "required": False,
     "description": "ETag of the answer that one has: 304 if it is still the same",
-    "schema": {"type": "string", "maxLength": 255},
+    "schema": {"type": "string"},
     "example": '"0c7d2ab1f5e04c19a2b84d1c6f3e9a70"',
 }
 ETAG = {
@@ -66,12 +66,23 @@ def _add_problem(made: dict[str, Any]) -> None:
         schemas.pop(unused, None)
 
 
+def _need_key(operation: dict[str, Any]) -> None:
+    """Its absence has a problem of its own, so FastAPI takes it for optional."""
+    for parameter in operation["parameters"]:
+        if parameter["name"] == "Idempotency-Key":
+            parameter["required"] = True
+
+
 def _complete(operation: dict[str, Any], *, reads: bool) -> None:
     answers = operation["responses"]
     if reads and "application/json" in answers["200"].get("content", {}):
         operation.setdefault("parameters", []).append(IF_NONE_MATCH)
         answers["200"]["headers"] = ETAG
         answers["304"] = {"description": "Not changed", "headers": ETAG}
+    elif "400" in answers:
+        _need_key(operation)
+    if "requestBody" in operation:
+        answers.setdefault("400", unguarded(400)[400])  # What is no JSON at all.
     if operation["operationId"] in MAKERS:
         answers["202" if "202" in answers else "201"]["headers"] = LOCATION
     for status in ("429", "503"):

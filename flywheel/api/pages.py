@@ -1,6 +1,6 @@
 """Pages: a part of a long list, and where the next one begins."""
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import b64decode, urlsafe_b64encode
 from binascii import Error
 from collections.abc import Callable, Sequence
 from typing import Annotated, Generic, TypeVar
@@ -15,7 +15,8 @@ Shown = TypeVar("Shown")
 
 PageSize = Annotated[int, Query(ge=1, le=500, description="Items on a page, at most", examples=[50])]
 PageToken = Annotated[
-    str | None, Query(max_length=1024, description="`next_page_token` of the page before", examples=["Mw=="])
+    str | None,
+    Query(min_length=1, max_length=1024, description="`next_page_token` of the page before", examples=["Mw=="]),
 ]
 
 
@@ -55,6 +56,6 @@ def encoded(key: str) -> str:
 def decoded(token: str) -> str:
     """What was encoded. 400: it is no page token."""
     try:
-        return urlsafe_b64decode(token.encode()).decode()
+        return b64decode(token.encode(), altchars=b"-_", validate=True).decode()
     except (Error, ValueError) as failure:
         raise RequestRefusedError(400, "page_token: not one that this list gave") from failure

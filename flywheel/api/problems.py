@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
+from flywheel.api.methods import allowed
 from flywheel.core.errors import (
     ConfigError,
     ConflictError,
@@ -93,7 +94,11 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def _refused(request: Request, failure: HTTPException) -> JSONResponse:
-        return problem(failure.status_code, f"{request.method} {request.url.path}", headers=failure.headers)
+        headers = dict(failure.headers or {})
+        if failure.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            headers["Allow"] = allowed(app.openapi(), request.url.path) or headers["Allow"]
+        detail = f"{request.method} {request.url.path}: {failure.detail}"
+        return problem(failure.status_code, detail, headers=headers)
 
     @app.exception_handler(Exception)
     async def _unforeseen(request: Request, failure: Exception) -> JSONResponse:

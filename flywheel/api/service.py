@@ -6,9 +6,10 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from flywheel.api.guards import Anyone, Desk
-from flywheel.api.problems import documented, unguarded
+from flywheel.api.problems import RequestRefusedError, documented, unguarded
 from flywheel.api.route import Route
 from flywheel.core.access import Scope
+from flywheel.core.errors import StoreError
 
 health = APIRouter(tags=["service"], route_class=Route)
 """Needs no token: who asks is the machinery around."""
@@ -39,7 +40,10 @@ def get_health() -> Health:
 @health.get("/readyz", responses=unguarded(503))
 def get_readiness(plane: Desk) -> Health:
     """Whether the store answers and the history can be read."""
-    plane.chronicle.control()
+    try:
+        plane.chronicle.control()
+    except StoreError as failure:
+        raise RequestRefusedError(503, str(failure), headers={"Retry-After": "5"}) from failure
     return Health()
 
 

@@ -5,7 +5,7 @@ from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Response
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from flywheel.api.etags import IfMatch, check_match
 from flywheel.api.guards import Admin, Desk
@@ -13,6 +13,7 @@ from flywheel.api.names import NewName, TokenName
 from flywheel.api.pages import Page, PageSize, PageToken, page
 from flywheel.api.problems import documented
 from flywheel.api.route import Route
+from flywheel.api.times import Time
 from flywheel.core.access import Scope, Token, digest_of, new_secret
 from flywheel.core.commands import tokens as commands
 from flywheel.core.control import Control
@@ -38,7 +39,7 @@ class TokenRequest(BaseModel):
         ),
     ]
     expires_at: Annotated[
-        AwareDatetime | None,
+        Time | None,
         Field(description="RFC 3339, with a time zone; null: never", examples=["2027-01-01T00:00:00Z"]),
     ] = None
 
