@@ -6,7 +6,7 @@ import numpy as np
 
 from benchmarks.gate_worlds import ALPHA, LOOKS, NEVER, Outcome, Reals, Sample, first
 from flywheel.core.calibration import score
-from flywheel.core.gate import FEWEST_DISCORDANT
+from flywheel.core.looks import FEWEST_DISCORDANT
 
 FIXED = 1.645
 """Of one look, at alpha 0.05, one-sided."""

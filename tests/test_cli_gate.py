@@ -8,6 +8,7 @@ def test_a_decision_is_explained_look_by_look(flywheel, folder):
     assert (code, err) == (0, "")
     assert "iteration 1: policy-0001 against policy-0000: promote, not worse on any task" in out
     assert "suite/reach" in out
+    assert " reach " in out
     # z of the improvement: 12 wins and no loss.
     assert "3.4641" in out
     assert "recomputed: promote" in out

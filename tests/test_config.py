@@ -99,6 +99,16 @@ def test_a_long_value_is_shortened():
         ({"network": {"width": 65}}, "width: 65 is not a multiple of num_heads 2"),
         ({"network": {"return_range": [1.0, 1.0]}}, "return_range: [1.0, 1.0] is not a range"),
         ({"network": {"return_range": [0.0, float("nan")]}}, "Input should be a finite number"),
+        ({"gate": {"max_pairs": 110}}, "gate: Value error, max_pairs: 110 is no multiple of batch 25"),
+        ({"gate": {"margin": 0.0}}, "gate.margin: Input should be greater than 0"),
+        ({"gate": {"scheme": "bonferroni"}}, "gate.scheme: Input should be 'fwer' or 'fdr'"),
+        ({"gate": {"margins": {"gym/B-v0": 0.1}}}, "gate: gym/B-v0 is no task of the suites"),
+        ({"gate": {"label_errors": {"gym/B-v0": {}}}}, "gate: gym/B-v0 is no task of the suites"),
+        (
+            {"gate": {"label_errors": {"a": {"false_positive": 0.5, "false_negative": 0.5}}}},
+            "together must be below 1, or labels say nothing",
+        ),
+        ({"collect": {"allocation": "best"}}, "collect.allocation: Input should be 'uniform' or 'weakest'"),
         ({"resources": {"endpoint_port": 70000}}, "resources.endpoint_port: Input should be less than or equal to"),
     ],
 )

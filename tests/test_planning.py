@@ -145,9 +145,15 @@ def test_states_where_the_live_version_failed_last_are_met_again():
     assert len(again) == 6
     iteration = Iteration(number=1, live=LIVE, outcomes={Stage.PLAN: outcome})
     collect(iteration, world.ports())
-    made = [episode for episode in world.episodes.summaries(iteration=1)]
+    made = world.episodes.summaries(iteration=1)
     assert len(made) == 40
     assert failed < {(episode.task, episode.seed) for episode in made}
+    # The same version would draw the same actions there again, so what it failed to collect is not met again.
+    world.records.write(
+        record_key(1, Stage.EVALUATE), {**world.records.read(record_key(0, Stage.EVALUATE)), "episodes_version": 2}
+    )
+    second = planned(world, 2)
+    assert all(portion["revisit"] == [] for portion in second["collect"].values())
 
 
 def test_the_plan_follows_from_records_alone():

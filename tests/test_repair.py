@@ -11,6 +11,7 @@ from flywheel.core.commands import iterations
 from flywheel.core.control import IterationState
 from flywheel.core.errors import NewerSchemaError, StoreError
 from flywheel.store.chronicle import RecordedChronicle
+from flywheel.lineage.gate import renew
 from flywheel.upkeep.finding import Kind
 from flywheel.upkeep.repair import plan_repair, repair
 from flywheel.upkeep.verify import verify
@@ -232,3 +233,12 @@ def test_a_crash_during_a_repair_loses_nothing(store, folder):
     again = planned(store)
     repair(store, again)
     assert not verify(store).damaged
+
+
+def test_a_damaged_file_of_the_anchor_is_beyond_repair(store, folder):
+    renew(store, anchor="policy-0000", reason="looked at")
+    (path,) = (folder / "policies/policy-0000").glob("*-weights")
+    flip(path, at=0)
+    plan = planned(store)
+    assert plan.empty
+    assert [finding.key for finding in plan.beyond] == [str(path.relative_to(folder))]

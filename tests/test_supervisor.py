@@ -48,9 +48,13 @@ def test_an_iteration_of_another_release_ends_a_run_as_wrong_input(copied):
 
 
 def test_a_record_out_of_order_ends_a_run_as_a_failure(tmp_path):
-    wiring.local(small_config(), str(tmp_path), Notebook()).records.write("iterations/0000/ingest", {"tasks": {}})
+    wiring.local(small_config(), str(tmp_path), Notebook()).records.write(
+        "iterations/0000/plan", {"live": None, "candidate": None}
+    )
     ending = Supervisor(config=small_config(), store=str(tmp_path)).run(iterations=0, until=None)
-    assert ending == Ending(exit_code=1, message="iteration 0: ingest did not produce episodes_version, data_digests")
+    assert ending == Ending(
+        exit_code=1, message="iteration 0: plan did not produce collect, gate, planned_pairs, budget, approval"
+    )
 
 
 def test_what_nobody_expected_ends_a_run_with_its_traceback(tmp_path):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib import import_module
 from typing import Annotated, Any
 
@@ -62,8 +62,9 @@ def _print(found: Any) -> None:
         + (f"; anchor {about.anchor}" if about.anchor else "")
     )
     print_rows("margins", ("task", "margin", "as labels show it"), _margins(about))
-    columns = ("against", "pairs", "bound", "test", "won", "lost", "of", "z", "at best", "")
-    print_rows("looks", columns, _looks(found.verdict))
+    columns = ("pairs", "bound", "test", "won", "lost", "of", "z", "at best", "")
+    names = import_module("flywheel.report.words").short_names(about.margins)
+    print_rows("looks", columns, _looks(found.verdict, names))
     say(f"recomputed: {found.verdict.decision}, {found.verdict.reason}")
     for difference in found.differences:
         say(f"differs: {difference}")
@@ -74,13 +75,14 @@ def _margins(about: Any) -> Iterator[tuple[Any, ...]]:
         yield task, f"{margin:g}", f"{about.margin(task):g}"
 
 
-def _looks(verdict: Any) -> Iterator[tuple[Any, ...]]:
+def _looks(verdict: Any, names: Mapping[str, str]) -> Iterator[tuple[Any, ...]]:
     for look in verdict.looks:
         for test in look.tests:
+            name = names.get(test.name, test.name) + (" (anchor)" if look.against == "anchor" else "")
             z, at_best = (f"{value:.4f}" for value in (test.statistic, test.at_best))
             passed = "passed" if test.passed else ""
             yield (
-                *(look.against, look.pairs, f"{look.bound:.4f}", test.name, test.wins, test.losses, test.pairs),
+                *(look.pairs, f"{look.bound:.4f}", name, test.wins, test.losses, test.pairs),
                 *(z, at_best, passed),
             )
 

@@ -67,7 +67,7 @@ class CollectConfig(Section):
     floor: Share = 0.5
     """Share of a uniform allocation that every task gets at least."""
     revisit: Share = 0.2
-    """Share of a task's episodes, at most, that begin where the live version's last episode failed."""
+    """Share of a task's episodes, at most, that begin where the live version failed in the last evaluation."""
     sharpness: Annotated[float, Field(gt=0.0)] = 2.0
     """Actions are drawn from the policy's distribution to this power: above 1, nearer to its most likely ones."""
     random_actions: Share = 0.0

@@ -25,7 +25,7 @@ class AllocationRules:
     floor: float = 0.5
     """Share of a uniform allocation that every task gets at least."""
     revisit: float = 0.2
-    """Share of a task's episodes, at most, that begin where the live version's last episode failed."""
+    """Share of a task's episodes, at most, that begin where the live version failed in the last evaluation."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,9 +54,9 @@ def allocate(
 ) -> dict[str, Portion]:
     """Task -> its portion; together exactly the budget.
 
-    `earlier`: the acting version's record of every task. `failed`: seeds of initial states where its last episode
-    failed. The weight of a task is 1 minus the lower end of its success rate's interval, so that it is high where
-    success is low or little is known; where nothing is known it is 1.
+    `earlier`: the acting version's record of every task. `failed`: seeds of initial states where it failed last. The
+    weight of a task is 1 minus the lower end of its success rate's interval, so that it is high where success is low
+    or little is known; where nothing is known it is 1.
     """
     weights = {task: 1.0 - rate.lower for task, rate in earlier.items()}
     if rules.allocation is Allocation.UNIFORM or not sum(weights.values()):

@@ -1,22 +1,19 @@
 """PromotionGate: decides from pairs of episodes whether a candidate replaces the live policy version."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from enum import StrEnum
 from math import ceil, sqrt
 from statistics import NormalDist, fmean
 from typing import Any, Self
 
-from flywheel.core.calibration import bound, score
+from flywheel.core.calibration import bound
 from flywheel.core.episode import Outcome
 from flywheel.core.label_errors import EXACT, LabelErrors
+from flywheel.core.looks import IMPROVEMENT, Against, Look, Test, projected, statistic
 from flywheel.core.pairs import Improvement, counted
 from flywheel.core.policy import SuccessRate
 
-IMPROVEMENT = "improvement"
-"""The test that the candidate is better, beside a test for each task that it is not worse."""
-FEWEST_DISCORDANT = 10
-"""Discordant pairs below which nothing is said about improvement."""
 FIRST_FUTILE_LOOK = 2
 """Nothing is given up before this look."""
 PLANNED_POWER = 0.8
@@ -30,46 +27,6 @@ class Decision(StrEnum):
     PROMOTE = "promote"
     REJECT = "reject"
     CONTINUE = "continue"
-
-
-class Against(StrEnum):
-    """Whom the candidate is compared with."""
-
-    LIVE = "live"
-    ANCHOR = "anchor"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Test:
-    """One of the things that must be shown, at one look."""
-
-    name: str
-    """A task, or IMPROVEMENT."""
-    pairs: int
-    """All that count: of improvement, those of all targets together."""
-    wins: int
-    losses: int
-    statistic: float
-    """z."""
-    at_best: float
-    """z at the last look if chance is kind from now on."""
-    passed: bool
-
-
-@dataclass(frozen=True, kw_only=True)
-class Look:
-    """What the pairs say once each task that still counts has so many."""
-
-    against: Against
-    pairs: int
-    bound: float
-    """What each statistic must reach."""
-    tests: tuple[Test, ...]
-    """Those that had not passed before."""
-
-    @property
-    def plain(self) -> dict[str, Any]:
-        return {**asdict(self), "against": str(self.against), "tests": [asdict(test) for test in self.tests]}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -271,24 +228,6 @@ def judge_first(outcomes: Mapping[str, Sequence[Outcome]]) -> Verdict:
             return Verdict(decision=Decision.REJECT, reason=f"unscored:{task} nobody reported any success or failure")
         rates.append(scored.count(Outcome.SUCCESS) / len(scored))
     return Verdict(decision=Decision.PROMOTE, reason=f"no live version to compare with; {fmean(rates):.3f} success")
-
-
-def statistic(wins: float, losses: float, pairs: int, margin: float) -> float:
-    """z of a test; with a margin of 0 it is improvement's, (W - L) / sqrt(W + L)."""
-    if margin == 0.0 and wins + losses < FEWEST_DISCORDANT:
-        return 0.0
-    return float(score(wins, losses, pairs, margin))
-
-
-def projected(wins: int, losses: int, pairs: int, last: int) -> tuple[float, float]:
-    """Wins and losses after `last` pairs if those to come go as well as can be expected: the rates so far, each moved
-    by half of three standard errors of their difference."""
-    w, lost = (wins + 0.5) / (pairs + 1), (losses + 0.5) / (pairs + 1)
-    spread = 3.0 * sqrt(max(w + lost - (w - lost) ** 2, 0.0) / (pairs + 1)) / 2.0
-    left = last - pairs
-    most_losses = losses + left * min(max(lost - spread, 0.0), 1.0)
-    most_wins = wins + left * min(max(w + spread, 0.0), 1.0)
-    return min(most_wins, last - most_losses), most_losses
 
 
 def _ties_needed(boundary: float, margin: float, max_pairs: int) -> float:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from html import escape
 from typing import Any
 
-from flywheel.core.gate import IMPROVEMENT
+from flywheel.core.looks import IMPROVEMENT
 from flywheel.report import words
 from flywheel.report.schema import GateReport, IterationReport, LookReport, Report, TestReport
 from flywheel.report.table import task_names

@@ -154,7 +154,7 @@ class PortionReport(Section):
     fresh: int = Field(ge=0)
     """Episodes from initial states that nobody had met."""
     revisited: int = Field(ge=0)
-    """Episodes from initial states where the live version's last episode failed."""
+    """Episodes from initial states where the live version failed in the last evaluation."""
 
 
 class IterationReport(Section):

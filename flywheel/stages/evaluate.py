@@ -7,8 +7,9 @@ from typing import Any
 
 from flywheel.core.behaviour import Behaviour
 from flywheel.core.episode import EpisodeRequest, EpisodeSummary, Source
-from flywheel.core.gate import Against, Decision, PromotionGate, Verdict, judge_first
+from flywheel.core.gate import Decision, PromotionGate, Verdict, judge_first
 from flywheel.core.iteration import Iteration, Stage
+from flywheel.core.looks import Against
 from flywheel.core.pairs import compared
 from flywheel.core.plan import Plan
 from flywheel.ports import Ports

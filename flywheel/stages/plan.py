@@ -115,13 +115,16 @@ def _portions(iteration: Iteration, earlier: Mapping[str, SuccessRate], ports: P
 
 
 def _failed(live: str, before: int, ports: Ports) -> dict[str, list[int]]:
-    """Task -> seeds, sorted, of the initial states where the version failed in the iteration before."""
+    """Task -> seeds, sorted, of the initial states where the version failed in the evaluation before.
+
+    Not in the collection: the same version draws the same actions from the same seed, so it would fail alike.
+    """
     evaluated = ports.records.read(record_key(before, Stage.EVALUATE))
     if evaluated is None:
         return {}
     failed: dict[str, list[int]] = {}
     for episode in ports.episodes.summaries(version=evaluated["episodes_version"], iteration=before):
-        own = episode.behaviour_policy == live and episode.source in (Source.COLLECTION, Source.EVALUATION)
+        own = episode.behaviour_policy == live and episode.source is Source.EVALUATION
         if own and episode.outcome is Outcome.FAILURE:
             failed.setdefault(episode.task, []).append(episode.seed)
     return {task: sorted(seeds) for task, seeds in failed.items()}

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from flywheel.core.delivery import DELIVERIES
+from flywheel.core.spending import BUDGETS
 from flywheel.core.errors import NotFoundError, StoreError
 from flywheel.core.iteration import Stage, record_key
 from flywheel.store import layout
@@ -159,10 +160,13 @@ def _followers(key: str, inspection: Inspection) -> Iterator[Move]:
 
 
 def _needed(inspection: Inspection) -> set[str]:
-    """Policy versions that the next iteration acts with or starts from."""
+    """Policy versions that the next iteration acts with, starts from or is compared with."""
     iterations = inspection.ledger.iterations
+    opened = [record["anchor"] for key, record in inspection.ledger.records.items() if key.startswith(BUDGETS)]
+    gates = [some.outcomes[Stage.PLAN]["gate"] for some in iterations if Stage.PLAN in some.outcomes]
+    anchors = {*opened[-1:], *(gate["anchor"] for gate in gates[-1:] if gate is not None)} - {None}
     trained = [some.outcomes[Stage.TRAIN]["policy_id"] for some in iterations if Stage.TRAIN in some.outcomes]
-    return {*live_policies(inspection.ledger)[:1], *trained[-1:]}
+    return {*live_policies(inspection.ledger)[:1], *trained[-1:], *anchors}
 
 
 def _only_orphans(finding: Finding, inspection: Inspection) -> bool:
