@@ -92,13 +92,13 @@ class Episode:
             self._refuse("actions", "an episode has at least one decision")
         if self.terminated and self.truncated:
             self._refuse("terminated", "an episode is terminated or truncated, not both")
-        self._check("actions", self.actions, (num_decisions, None))
-        self._check("rewards", self.rewards, (num_decisions,))
-        self._check("successes", self.successes, (num_decisions,))
+        self._check("actions", self.actions, num_decisions, rank=2)
+        self._check("rewards", self.rewards, num_decisions, rank=1)
+        self._check("successes", self.successes, num_decisions, rank=1)
         for name, values in self.observations.items():
-            self._check(f"observations.{name}", values, (num_decisions + 1, None))
+            self._check(f"observations.{name}", values, num_decisions + 1, rank=2)
         for name, values in self.facts.items():
-            self._check(f"facts.{name}", values, (num_decisions, None, None))
+            self._check(f"facts.{name}", values, num_decisions, rank=3)
 
     @property
     def num_decisions(self) -> int:
@@ -121,13 +121,11 @@ class Episode:
             return None
         return float(np.argmax(self.successes) + 1) * self.decision_s
 
-    def _check(self, name: str, values: NDArray[np.generic], shape: tuple[int | None, ...]) -> None:
-        fits = values.ndim == len(shape) and all(
-            want in (None, have) for have, want in zip(values.shape, shape, strict=True)
-        )
-        if not fits:
-            self._refuse(name, f"shape {list(values.shape)} does not fit {list(shape)}")
-        if values.dtype.kind == "f" and not np.isfinite(values).all():
+    def _check(self, name: str, values: NDArray[np.generic], length: int, *, rank: int) -> None:
+        # Every episode that is read passes here: counting is the cheapest way to look at few numbers.
+        if values.ndim != rank or len(values) != length:
+            self._refuse(name, f"shape {list(values.shape)} does not fit {[length, *[None] * (rank - 1)]}")
+        if values.dtype.kind == "f" and np.count_nonzero(np.isfinite(values)) != values.size:
             self._refuse(name, "holds NaN or infinite values")
 
     def _refuse(self, name: str, reason: str) -> None:

@@ -58,20 +58,21 @@ class NamedArrays:
     def __init__(self, column: pa.ChunkedArray) -> None:
         rows = column.combine_chunks()
         names, shapes, values = rows.values.flatten()
-        self._items: list[int] = rows.offsets.to_pylist()
+        self._items, self._ranks, self._firsts = (some.offsets.to_numpy().tolist() for some in (rows, shapes, values))
         self._names: list[str] = names.to_pylist()
-        self._ranks: list[int] = shapes.offsets.to_pylist()
-        self._shapes: list[int] = shapes.values.to_pylist()
-        self._firsts: list[int] = values.offsets.to_pylist()
+        self._shapes: list[int] = shapes.values.to_numpy().tolist()
         self._values = values.values.to_numpy()
 
     def row(self, number: int) -> dict[str, Array]:
-        """In their shapes. ValueError: a shape does not fit its values."""
+        """In their shapes and in memory of their own. ValueError: a shape does not fit its values."""
+        first, end = self._items[number], self._items[number + 1]
+        start = self._firsts[first]
+        own = self._values[start : self._firsts[end]].copy()
         return {
-            self._names[item]: self._values[self._firsts[item] : self._firsts[item + 1]].reshape(
+            self._names[item]: own[self._firsts[item] - start : self._firsts[item + 1] - start].reshape(
                 self._shapes[self._ranks[item] : self._ranks[item + 1]]
             )
-            for item in range(self._items[number], self._items[number + 1])
+            for item in range(first, end)
         }
 
 
@@ -83,4 +84,4 @@ def _nested(lengths: Sequence[int], values: Any, kind: pa.DataType) -> pa.Array:
 
 def _split(values: pa.Array) -> list[Array]:
     flat = values.values.to_numpy(zero_copy_only=False)
-    return [flat[first:last] for first, last in pairwise(values.offsets.to_numpy())]
+    return [flat[first:last] for first, last in pairwise(values.offsets.to_numpy().tolist())]
