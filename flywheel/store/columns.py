@@ -38,7 +38,12 @@ def lists(arrays: Sequence[Array], kind: pa.DataType) -> pa.Array:
 
 def arrays(column: pa.ChunkedArray) -> list[Array]:
     """The flat array of each list."""
-    return _split(column.combine_chunks())
+    return _split(_whole(column))
+
+
+def finite(column: pa.ChunkedArray) -> bool:
+    """Whether no number of the lists is NaN or infinite."""
+    return bool(np.isfinite(_whole(column).values.to_numpy()).all())
 
 
 def named_lists(rows: Sequence[Mapping[str, Floats]]) -> pa.Array:
@@ -56,12 +61,17 @@ class NamedArrays:
     """The named arrays of each row, made when they are asked for: readers of few rows pay for few."""
 
     def __init__(self, column: pa.ChunkedArray) -> None:
-        rows = column.combine_chunks()
+        rows = _whole(column)
         names, shapes, values = rows.values.flatten()
         self._items, self._ranks, self._firsts = (some.offsets.to_numpy().tolist() for some in (rows, shapes, values))
         self._names: list[str] = names.to_pylist()
         self._shapes: list[int] = shapes.values.to_numpy().tolist()
         self._values = values.values.to_numpy()
+
+    @property
+    def finite(self) -> bool:
+        """Whether no number is NaN or infinite."""
+        return bool(np.isfinite(self._values).all())
 
     def row(self, number: int) -> dict[str, Array]:
         """In their shapes and in memory of their own. ValueError: a shape does not fit its values."""
@@ -74,6 +84,10 @@ class NamedArrays:
             )
             for item in range(first, end)
         }
+
+
+def _whole(column: pa.ChunkedArray) -> pa.Array:
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
 
 def _nested(lengths: Sequence[int], values: Any, kind: pa.DataType) -> pa.Array:

@@ -14,7 +14,7 @@ from flywheel.core.errors import EpisodeError, NotFoundError, StoreError
 from flywheel.core.mixture import Indices
 from flywheel.ports import Part
 from flywheel.store import layout
-from flywheel.store.columns import BOOLS, FLOATS, NAMED, NamedArrays, arrays, lists, named_lists
+from flywheel.store.columns import BOOLS, FLOATS, NAMED, NamedArrays, arrays, finite, lists, named_lists
 from flywheel.store.objects import Objects
 from flywheel.store.tables import DataFile, Table
 
@@ -241,6 +241,12 @@ class _Group:
         )
         self._observations = NamedArrays(rows["observations"])
         self._facts = NamedArrays(rows["facts"]) if "facts" in rows.column_names else None
+        self._finite = (
+            finite(rows["actions"])
+            and finite(rows["rewards"])
+            and self._observations.finite
+            and (self._facts is None or self._facts.finite)
+        )
 
     @property
     def num_rows(self) -> int:
@@ -259,6 +265,7 @@ class _Group:
                 successes=self._successes[row].copy(),
                 observations=self._observations.row(row),
                 facts={} if self._facts is None else self._facts.row(row),
+                finite=self._finite,
             )
         except (EpisodeError, ValueError) as failure:
             raise StoreError(f"{self._key}: episode {scalars['episode_id']}: not an episode: {failure}") from failure
