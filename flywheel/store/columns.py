@@ -1,7 +1,6 @@
 """Arrays of any length and shape as Arrow columns, and back, bit for bit."""
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -38,12 +37,8 @@ def lists(arrays: Sequence[Array], kind: pa.DataType) -> pa.Array:
 
 def arrays(column: pa.ChunkedArray) -> list[Array]:
     """The flat array of each list."""
-    return _split(_whole(column))
-
-
-def finite(column: pa.ChunkedArray) -> bool:
-    """Whether no number of the lists is NaN or infinite."""
-    return bool(np.isfinite(_whole(column).values.to_numpy()).all())
+    found = Arrays(column)
+    return [found.row(number) for number in range(len(column))]
 
 
 def named_lists(rows: Sequence[Mapping[str, Floats]]) -> pa.Array:
@@ -57,8 +52,26 @@ def named_lists(rows: Sequence[Mapping[str, Floats]]) -> pa.Array:
     return _nested([len(row) for row in rows], pa.StructArray.from_arrays(columns, fields=NAMED_FIELDS), NAMED)
 
 
+class Arrays:
+    """The flat array of each row, made when it is asked for: readers of few rows pay for few."""
+
+    def __init__(self, column: pa.ChunkedArray) -> None:
+        rows = _whole(column)
+        self._firsts: list[int] = rows.offsets.to_numpy().tolist()
+        self._values: Array = rows.values.to_numpy(zero_copy_only=False)
+
+    def row(self, number: int) -> Array:
+        """Part of the column's memory."""
+        return self._values[self._firsts[number] : self._firsts[number + 1]]
+
+    @property
+    def finite(self) -> bool:
+        """Whether no number is NaN or infinite."""
+        return bool(np.isfinite(self._values).all())
+
+
 class NamedArrays:
-    """The named arrays of each row, made when they are asked for: readers of few rows pay for few."""
+    """The named arrays of each row, made when they are asked for."""
 
     def __init__(self, column: pa.ChunkedArray) -> None:
         rows = _whole(column)
@@ -94,8 +107,3 @@ def _nested(lengths: Sequence[int], values: Any, kind: pa.DataType) -> pa.Array:
     # Arrow refuses what does not fit its 32 bits; NumPy would wrap around.
     offsets = pa.array(np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]).astype(np.int64)).cast(pa.int32())
     return pa.ListArray.from_arrays(offsets, values, type=kind)
-
-
-def _split(values: pa.Array) -> list[Array]:
-    flat = values.values.to_numpy(zero_copy_only=False)
-    return [flat[first:last] for first, last in pairwise(values.offsets.to_numpy().tolist())]

@@ -14,7 +14,7 @@ from flywheel.core.errors import EpisodeError, NotFoundError, StoreError
 from flywheel.core.mixture import Indices
 from flywheel.ports import Part
 from flywheel.store import layout
-from flywheel.store.columns import BOOLS, FLOATS, NAMED, NamedArrays, arrays, finite, lists, named_lists
+from flywheel.store.columns import BOOLS, FLOATS, NAMED, Arrays, NamedArrays, lists, named_lists
 from flywheel.store.objects import Objects
 from flywheel.store.tables import DataFile, Table
 
@@ -213,8 +213,8 @@ class DeltaEpisodes:
             rows = np.flatnonzero(there.to_numpy(zero_copy_only=False))
             ids = ids.filter(there)
         groups = np.searchsorted(starts, rows, side="right") - 1
-        places = zip(ids.to_pylist(), repeat(key), groups.tolist(), (rows - starts[groups]).tolist(), strict=False)
-        return map(_Place._make, places)
+        within = (rows - starts[groups]).tolist()
+        return map(_Place, ids.to_pylist(), repeat(key), groups.tolist(), within)
 
     def _stream(self, places: Sequence[_Place]) -> Iterator[Episode]:
         """Reads each row group once and holds it until its last episode was given away."""
@@ -224,7 +224,7 @@ class DeltaEpisodes:
             name = (place.key, place.group)
             if name not in held:
                 held[name] = _Group(self._table.group(place.key, place.group, columns=WHOLE), key=place.key)
-            yield held[name].episode(place.row)
+            yield held[name].episode(place.row, episode_id=place.episode_id)
             left[name] -= 1
             if not left[name]:
                 del held[name]
@@ -237,13 +237,13 @@ class _Group:
         self._key = key
         self._scalars = list(zip(*(rows[name].to_pylist() for name in (*SCALARS, *SIZES)), strict=True))
         self._actions, self._rewards, self._successes = (
-            arrays(rows[name]) for name in ("actions", "rewards", "successes")
+            Arrays(rows[name]) for name in ("actions", "rewards", "successes")
         )
         self._observations = NamedArrays(rows["observations"])
         self._facts = NamedArrays(rows["facts"]) if "facts" in rows.column_names else None
         self._finite = (
-            finite(rows["actions"])
-            and finite(rows["rewards"])
+            self._actions.finite
+            and self._rewards.finite
             and self._observations.finite
             and (self._facts is None or self._facts.finite)
         )
@@ -252,17 +252,19 @@ class _Group:
     def num_rows(self) -> int:
         return len(self._scalars)
 
-    def episode(self, row: int) -> Episode:
-        """It does not hold the others in memory. StoreError: the row does not make an episode."""
+    def episode(self, row: int, *, episode_id: str | None = None) -> Episode:
+        """It does not hold the others in memory. StoreError: the row does not make an episode, or not the one meant."""
+        if episode_id is not None and (row >= self.num_rows or self._scalars[row][0] != episode_id):
+            raise StoreError(f"{self._key}: damaged: episode {episode_id} is not where it was")
         *known, num_decisions, action_size = self._scalars[row]
         scalars = dict(zip(SCALARS, known, strict=True))
         try:
             scalars["source"] = Source(scalars["source"])
             return Episode(
                 **scalars,
-                actions=self._actions[row].reshape(num_decisions, action_size).copy(),
-                rewards=self._rewards[row].copy(),
-                successes=self._successes[row].copy(),
+                actions=self._actions.row(row).reshape(num_decisions, action_size).copy(),
+                rewards=self._rewards.row(row).copy(),
+                successes=self._successes.row(row).copy(),
                 observations=self._observations.row(row),
                 facts={} if self._facts is None else self._facts.row(row),
                 finite=self._finite,

@@ -46,8 +46,10 @@ class Parts:
             return _read(file, range(file.metadata.num_row_groups), columns)
 
     def group(self, key: str, index: int, *, columns: Sequence[str]) -> pa.Table:
-        """The rows of one row group of a file."""
+        """The rows of one row group of a file. StoreError: also where it has no such row group any more."""
         with self._parquet(key) as file:
+            if index >= file.metadata.num_row_groups:
+                raise StoreError(f"{key}: damaged: it has {file.metadata.num_row_groups} row groups, no number {index}")
             # One thread: so few rows are read sooner than shared out.
             return file.read_row_group(index, columns=list(columns), use_threads=False)
 
