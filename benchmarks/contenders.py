@@ -17,7 +17,7 @@ from flywheel.core.episode import Episode
 from flywheel.core.task import Label
 from flywheel.store.catalogue import DeltaCatalogue
 from flywheel.store.columns import BOOLS, FLOATS
-from flywheel.store.episodes import DeltaEpisodes
+from flywheel.store.episodes import SCALARS, DeltaEpisodes
 from flywheel.store.labels import DeltaLabels
 from flywheel.store.objects import open_objects
 from flywheel.store.tables import COMPRESSION, ROW_GROUP_ROWS
@@ -127,7 +127,10 @@ class Minari:
 
 
 class Plain:
-    """The same columns, row groups and compression in one Parquet file, with no more than pyarrow and numpy."""
+    """The same values, row groups and compression in one Parquet file, with no more than pyarrow and numpy.
+
+    A limit: a column for each array, whose width is known beforehand, and episodes that nobody looks up or checks.
+    """
 
     def __init__(self, path: str) -> None:
         self._path = path
@@ -135,15 +138,19 @@ class Plain:
         self._rng = np.random.default_rng(0)
 
     def write(self, made: Sequence[Episode]) -> None:
-        columns: dict[str, Any] = {
-            "seed": [episode.seed for episode in made],
-            "terminated": [episode.terminated for episode in made],
-            "actions": _lists([episode.actions for episode in made]),
-            "rewards": _lists([episode.rewards for episode in made]),
-            "successes": _lists([episode.successes for episode in made], BOOLS),
-        }
+        columns: dict[str, Any] = {name: [getattr(episode, name) for episode in made] for name in SCALARS}
+        columns |= {name: _lists([getattr(episode, name) for episode in made]) for name in ("actions", "rewards")}
+        columns["successes"] = _lists([episode.successes for episode in made], BOOLS)
         columns |= {name: _lists([episode.observations[name] for episode in made]) for name in synthetic.MODALITIES}
-        pq.write_table(pa.table(columns), self._path, row_group_size=ROW_GROUP_ROWS, compression=COMPRESSION)
+        rows = pa.table(columns)
+        pq.write_table(
+            rows,
+            self._path,
+            row_group_size=ROW_GROUP_ROWS,
+            compression=COMPRESSION,
+            # Of numbers that hardly repeat, pyarrow's default would make the file larger and slower to read.
+            use_dictionary=[field.name for field in rows.schema if pa.types.is_string(field.type)],
+        )
         self._file = pq.ParquetFile(self._path)
         self._widths = {**synthetic.MODALITIES, "actions": synthetic.ACTION_SIZE}
 
@@ -151,30 +158,42 @@ class Plain:
         wanted: dict[int, list[int]] = {}
         for number in numbers:
             wanted.setdefault(number // ROW_GROUP_ROWS, []).append(number % ROW_GROUP_ROWS)
-        return sum(len(episode["rewards"]) for group, rows in wanted.items() for episode in self._episodes(group, rows))
+        whole = ("actions", "rewards", "successes", *synthetic.MODALITIES)
+        return sum(
+            len(episode["rewards"])
+            for group, rows in wanted.items()
+            for episode in self._episodes(group, rows, scalars=SCALARS, arrays=whole)
+        )
 
     def batch(self, number: int) -> int:
         return self._drawn.batch(number)
 
-    def _sampled(self) -> list[Arrays]:
+    def _sampled(self) -> list[dict[str, Any]]:
+        """Only what a batch is made of."""
         group = int(self._rng.integers(self._file.num_row_groups))
-        return self._episodes(group, range(self._file.metadata.row_group(group).num_rows))
+        rows = range(self._file.metadata.row_group(group).num_rows)
+        return self._episodes(group, rows, arrays=("actions", "rewards", *synthetic.MODALITIES))
 
-    def _episodes(self, group: int, rows: Sequence[int]) -> list[Arrays]:
+    def _episodes(
+        self, group: int, rows: Sequence[int], *, scalars: Sequence[str] = (), arrays: Sequence[str]
+    ) -> list[dict[str, Any]]:
         """Copies, so that an episode does not hold its row group."""
-        read = self._file.read_row_group(group, use_threads=False)
-        columns = {
-            name: read[name].combine_chunks() for name in read.column_names if name not in ("seed", "terminated")
-        }
+        read = self._file.read_row_group(group, columns=[*scalars, *arrays], use_threads=False)
+        values = list(zip(*(read[name].to_pylist() for name in scalars), strict=True))
+        columns = {name: read[name].combine_chunks() for name in arrays}
         flat = {name: column.values.to_numpy(zero_copy_only=False) for name, column in columns.items()}
         offsets = {name: column.offsets.to_numpy() for name, column in columns.items()}
-        return [
+        made: list[dict[str, Any]] = [
             {
-                name: values[offsets[name][row] : offsets[name][row + 1]].reshape(-1, self._widths.get(name, 1)).copy()
-                for name, values in flat.items()
+                name: some[offsets[name][row] : offsets[name][row + 1]].reshape(-1, self._widths.get(name, 1)).copy()
+                for name, some in flat.items()
             }
             for row in rows
         ]
+        if scalars:
+            for row, episode in zip(rows, made, strict=True):
+                episode.update(zip(scalars, values[row], strict=True))
+        return made
 
 
 class _Drawn:

@@ -1,7 +1,7 @@
 """Episode: one run of a policy from reset to end, with its provenance."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import InitVar, dataclass
 from enum import StrEnum
 
 import numpy as np
@@ -85,20 +85,24 @@ class Episode:
     terminated: bool
     truncated: bool
     error: str | None = None
+    finite: InitVar[bool] = False
+    """Whether the maker knows that no number is NaN or infinite: looking at many episodes at once costs less."""
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, finite: bool) -> None:
         num_decisions = len(self.actions)
         if self.error is None and num_decisions == 0:
             self._refuse("actions", "an episode has at least one decision")
         if self.terminated and self.truncated:
             self._refuse("terminated", "an episode is terminated or truncated, not both")
-        self._check("actions", self.actions, (num_decisions, None))
-        self._check("rewards", self.rewards, (num_decisions,))
-        self._check("successes", self.successes, (num_decisions,))
+        self._check_shape("actions", self.actions, num_decisions, rank=2)
+        self._check_shape("rewards", self.rewards, num_decisions, rank=1)
+        self._check_shape("successes", self.successes, num_decisions, rank=1)
         for name, values in self.observations.items():
-            self._check(f"observations.{name}", values, (num_decisions + 1, None))
+            self._check_shape(f"observations.{name}", values, num_decisions + 1, rank=2)
         for name, values in self.facts.items():
-            self._check(f"facts.{name}", values, (num_decisions, None, None))
+            self._check_shape(f"facts.{name}", values, num_decisions, rank=3)
+        if not finite:
+            self._check_numbers()
 
     @property
     def num_decisions(self) -> int:
@@ -121,14 +125,17 @@ class Episode:
             return None
         return float(np.argmax(self.successes) + 1) * self.decision_s
 
-    def _check(self, name: str, values: NDArray[np.generic], shape: tuple[int | None, ...]) -> None:
-        fits = values.ndim == len(shape) and all(
-            want in (None, have) for have, want in zip(values.shape, shape, strict=True)
-        )
-        if not fits:
-            self._refuse(name, f"shape {list(values.shape)} does not fit {list(shape)}")
-        if values.dtype.kind == "f" and not np.isfinite(values).all():
-            self._refuse(name, "holds NaN or infinite values")
+    def _check_shape(self, name: str, values: NDArray[np.generic], length: int, *, rank: int) -> None:
+        if values.ndim != rank or len(values) != length:
+            self._refuse(name, f"shape {list(values.shape)} does not fit {[length, *[None] * (rank - 1)]}")
+
+    def _check_numbers(self) -> None:
+        numbers = {"actions": self.actions, "rewards": self.rewards}
+        numbers |= {f"observations.{name}": values for name, values in self.observations.items()}
+        numbers |= {f"facts.{name}": values for name, values in self.facts.items()}
+        for name, values in numbers.items():
+            if not np.isfinite(values).all():
+                self._refuse(name, "holds NaN or infinite values")
 
     def _refuse(self, name: str, reason: str) -> None:
         raise EpisodeError(f"episode {self.episode_id}: {name}: {reason}")

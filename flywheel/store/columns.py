@@ -1,7 +1,6 @@
 """Arrays of any length and shape as Arrow columns, and back, bit for bit."""
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -38,7 +37,8 @@ def lists(arrays: Sequence[Array], kind: pa.DataType) -> pa.Array:
 
 def arrays(column: pa.ChunkedArray) -> list[Array]:
     """The flat array of each list."""
-    return _split(column.combine_chunks())
+    found = Arrays(column)
+    return [found.row(number) for number in range(len(column))]
 
 
 def named_lists(rows: Sequence[Mapping[str, Floats]]) -> pa.Array:
@@ -52,35 +52,58 @@ def named_lists(rows: Sequence[Mapping[str, Floats]]) -> pa.Array:
     return _nested([len(row) for row in rows], pa.StructArray.from_arrays(columns, fields=NAMED_FIELDS), NAMED)
 
 
-class NamedArrays:
-    """The named arrays of each row, made when they are asked for: readers of few rows pay for few."""
+class Arrays:
+    """The flat array of each row, made when it is asked for: readers of few rows pay for few."""
 
     def __init__(self, column: pa.ChunkedArray) -> None:
-        rows = column.combine_chunks()
+        rows = _whole(column)
+        self._firsts: list[int] = rows.offsets.to_numpy().tolist()
+        self._values: Array = rows.values.to_numpy(zero_copy_only=False)
+
+    def row(self, number: int) -> Array:
+        """Part of the column's memory."""
+        return self._values[self._firsts[number] : self._firsts[number + 1]]
+
+    @property
+    def finite(self) -> bool:
+        """Whether no number is NaN or infinite."""
+        return bool(np.isfinite(self._values).all())
+
+
+class NamedArrays:
+    """The named arrays of each row, made when they are asked for."""
+
+    def __init__(self, column: pa.ChunkedArray) -> None:
+        rows = _whole(column)
         names, shapes, values = rows.values.flatten()
-        self._items: list[int] = rows.offsets.to_pylist()
+        self._items, self._ranks, self._firsts = (some.offsets.to_numpy().tolist() for some in (rows, shapes, values))
         self._names: list[str] = names.to_pylist()
-        self._ranks: list[int] = shapes.offsets.to_pylist()
-        self._shapes: list[int] = shapes.values.to_pylist()
-        self._firsts: list[int] = values.offsets.to_pylist()
+        self._shapes: list[int] = shapes.values.to_numpy().tolist()
         self._values = values.values.to_numpy()
 
+    @property
+    def finite(self) -> bool:
+        """Whether no number is NaN or infinite."""
+        return bool(np.isfinite(self._values).all())
+
     def row(self, number: int) -> dict[str, Array]:
-        """In their shapes. ValueError: a shape does not fit its values."""
+        """In their shapes and in memory of their own. ValueError: a shape does not fit its values."""
+        first, end = self._items[number], self._items[number + 1]
+        start = self._firsts[first]
+        own = self._values[start : self._firsts[end]].copy()
         return {
-            self._names[item]: self._values[self._firsts[item] : self._firsts[item + 1]].reshape(
+            self._names[item]: own[self._firsts[item] - start : self._firsts[item + 1] - start].reshape(
                 self._shapes[self._ranks[item] : self._ranks[item + 1]]
             )
-            for item in range(self._items[number], self._items[number + 1])
+            for item in range(first, end)
         }
+
+
+def _whole(column: pa.ChunkedArray) -> pa.Array:
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
 
 def _nested(lengths: Sequence[int], values: Any, kind: pa.DataType) -> pa.Array:
     # Arrow refuses what does not fit its 32 bits; NumPy would wrap around.
     offsets = pa.array(np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]).astype(np.int64)).cast(pa.int32())
     return pa.ListArray.from_arrays(offsets, values, type=kind)
-
-
-def _split(values: pa.Array) -> list[Array]:
-    flat = values.values.to_numpy(zero_copy_only=False)
-    return [flat[first:last] for first, last in pairwise(values.offsets.to_numpy())]

@@ -2,9 +2,9 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from itertools import repeat
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -16,7 +16,7 @@ from flywheel.core.mixture import Indices
 from flywheel.ports import EpisodePage, Part
 from flywheel.store import layout
 from flywheel.store.cache import Cache
-from flywheel.store.columns import BOOLS, FLOATS, NAMED, NamedArrays, arrays, lists, named_lists
+from flywheel.store.columns import BOOLS, FLOATS, NAMED, Arrays, NamedArrays, lists, named_lists
 from flywheel.store.episode_pages import newest_first
 from flywheel.store.objects import Objects
 from flywheel.store.tables import DataFile, Table
@@ -66,6 +66,10 @@ SCALARS = (
     "error",
 )
 """Columns that an Episode takes as they are."""
+SIZES = ("num_decisions", "action_size")
+ARRAYS = ("actions", "rewards", "successes", "observations")
+WHOLE = (*SCALARS, *SIZES, *ARRAYS, "facts")
+"""What a whole episode is read from."""
 DERIVED = ("outcome", "num_decisions", "time_to_success_s")
 SUMMARY = (
     "episode_id",
@@ -95,8 +99,7 @@ TRAINED = ("episode_id", "task", "source", "iteration", "behaviour_policy", "err
 """Columns that say whether and how training uses an episode."""
 
 
-@dataclass(frozen=True, order=True)
-class _Place:
+class _Place(NamedTuple):
     """Where an episode's row is."""
 
     episode_id: str
@@ -119,9 +122,8 @@ class DeltaEpisodes:
 
     def of_file(self, key: str) -> Iterator[Episode]:
         """All episodes of one file, committed or not, in its order. StoreError names what is damaged."""
-        rows = self._table.rows(key, columns=SCHEMA.names)
-        group = _Group(rows, key=key)
-        return (group.episode(row) for row in range(rows.num_rows))
+        group = _Group(self._table.rows(key, columns=WHOLE), key=key)
+        return (group.episode(row) for row in range(group.num_rows))
 
     def summaries_of_file(self, key: str) -> list[EpisodeSummary]:
         """All episodes of one file, committed or not. Reads no arrays."""
@@ -201,8 +203,7 @@ class DeltaEpisodes:
 
     def group(self, key: str, index: int) -> list[Episode]:
         """The episodes of one row group of a file, without their facts."""
-        columns = [name for name in SCHEMA.names if name != "facts"]
-        group = _Group(self._table.group(key, index, columns=columns), key=key)
+        group = _Group(self._table.group(key, index, columns=(*SCALARS, *SIZES, *ARRAYS)), key=key)
         return [group.episode(row) for row in range(group.num_rows)]
 
     def _counted(self, key: str) -> tuple[Counter[tuple[str, ...]], int]:
@@ -227,23 +228,26 @@ class DeltaEpisodes:
     def _places(self, version: int | None, wanted: Sequence[str] | None) -> list[_Place]:
         """Sorted by episode id; only the ids are read."""
         places: list[_Place] = []
-        chosen = None if wanted is None else pa.array(wanted, pa.string())
         for file in self._table.files(version):
-            if wanted is not None and not file.may_hold("episode_id", wanted):
-                continue
-            ids, starts = self._table.ids(file.key)
-            rows = np.arange(len(ids)) if chosen is None else np.flatnonzero(pc.is_in(ids, chosen))
-            groups = np.searchsorted(starts, rows, side="right") - 1
-            places += [
-                _Place(episode_id, file.key, group, row)
-                for episode_id, group, row in zip(
-                    ids.take(rows).to_pylist(), groups.tolist(), (rows - starts[groups]).tolist(), strict=True
-                )
-            ]
+            possible = None if wanted is None else file.possible("episode_id", wanted)
+            if possible is None or possible:
+                places += self._places_in(file.key, possible)
         missing = set(wanted or ()) - {place.episode_id for place in places}
         if missing:
             raise NotFoundError(f"table episodes: {len(missing)} episode(s) are not there, the first is {min(missing)}")
         return sorted(places)
+
+    def _places_in(self, key: str, wanted: Sequence[str] | None) -> Iterator[_Place]:
+        ids, starts = self._table.ids(key)
+        if wanted is None:
+            rows = np.arange(len(ids))
+        else:
+            there = pc.is_in(ids, pa.array(wanted, pa.string()))
+            rows = np.flatnonzero(there.to_numpy(zero_copy_only=False))
+            ids = ids.filter(there)
+        groups = np.searchsorted(starts, rows, side="right") - 1
+        within = (rows - starts[groups]).tolist()
+        return map(_Place, ids.to_pylist(), repeat(key), groups.tolist(), within)
 
     def _stream(self, places: Sequence[_Place]) -> Iterator[Episode]:
         """Reads each row group once and holds it until its last episode was given away."""
@@ -252,44 +256,51 @@ class DeltaEpisodes:
         for place in places:
             name = (place.key, place.group)
             if name not in held:
-                rows = self._table.group(place.key, place.group, columns=SCHEMA.names)
-                held[name] = _Group(rows, key=place.key)
-            yield held[name].episode(place.row)
+                held[name] = _Group(self._table.group(place.key, place.group, columns=WHOLE), key=place.key)
+            yield held[name].episode(place.row, episode_id=place.episode_id)
             left[name] -= 1
             if not left[name]:
                 del held[name]
 
 
 class _Group:
-    """Decoded rows of one row group."""
+    """Rows that were read together; an episode is made when it is asked for."""
 
     def __init__(self, rows: pa.Table, *, key: str) -> None:
         self._key = key
-        self._scalars = rows.select([*SCALARS, "num_decisions", "action_size"]).to_pylist()
+        self._scalars = list(zip(*(rows[name].to_pylist() for name in (*SCALARS, *SIZES)), strict=True))
         self._actions, self._rewards, self._successes = (
-            arrays(rows[name]) for name in ("actions", "rewards", "successes")
+            Arrays(rows[name]) for name in ("actions", "rewards", "successes")
         )
         self._observations = NamedArrays(rows["observations"])
         self._facts = NamedArrays(rows["facts"]) if "facts" in rows.column_names else None
+        self._finite = (
+            self._actions.finite
+            and self._rewards.finite
+            and self._observations.finite
+            and (self._facts is None or self._facts.finite)
+        )
 
     @property
     def num_rows(self) -> int:
         return len(self._scalars)
 
-    def episode(self, row: int) -> Episode:
-        """StoreError: the row does not make an episode."""
-        scalars = dict(self._scalars[row])
-        shape = scalars.pop("num_decisions"), scalars.pop("action_size")
-        # Copies: an episode must not hold its whole row group in memory.
+    def episode(self, row: int, *, episode_id: str | None = None) -> Episode:
+        """It does not hold the others in memory. StoreError: the row does not make an episode, or not the one meant."""
+        if episode_id is not None and (row >= self.num_rows or self._scalars[row][0] != episode_id):
+            raise StoreError(f"{self._key}: damaged: episode {episode_id} is not where it was")
+        *known, num_decisions, action_size = self._scalars[row]
+        scalars = dict(zip(SCALARS, known, strict=True))
         try:
-            facts = {} if self._facts is None else self._facts.row(row)
+            scalars["source"] = Source(scalars["source"])
             return Episode(
-                **{**scalars, "source": Source(scalars["source"])},
-                actions=self._actions[row].reshape(shape).copy(),
-                rewards=self._rewards[row].copy(),
-                successes=self._successes[row].copy(),
-                observations={name: values.copy() for name, values in self._observations.row(row).items()},
-                facts={name: values.copy() for name, values in facts.items()},
+                **scalars,
+                actions=self._actions.row(row).reshape(num_decisions, action_size).copy(),
+                rewards=self._rewards.row(row).copy(),
+                successes=self._successes.row(row).copy(),
+                observations=self._observations.row(row),
+                facts={} if self._facts is None else self._facts.row(row),
+                finite=self._finite,
             )
         except (EpisodeError, ValueError) as failure:
             raise StoreError(f"{self._key}: episode {scalars['episode_id']}: not an episode: {failure}") from failure

@@ -39,7 +39,7 @@ class Parts:
         """`name` of the table, for whoever reads of an error."""
         self._objects, self._name, self._schema = objects, name, schema
         self._footers: Cache[_Footer] = Cache(max_bytes=MAX_KEPT_BYTES)
-        self._ids: Cache[pa.Array] = Cache(max_bytes=MAX_KEPT_BYTES)
+        self._ids: Cache[tuple[pa.Array, Indices]] = Cache(max_bytes=MAX_KEPT_BYTES)
 
     def rows(self, key: str, *, columns: Sequence[str]) -> pa.Table:
         """All rows of a file. StoreError names it where it is missing or damaged."""
@@ -47,16 +47,16 @@ class Parts:
             return _read(file, range(file.metadata.num_row_groups), columns)
 
     def group(self, key: str, index: int, *, columns: Sequence[str]) -> pa.Table:
-        """The rows of one row group of a file."""
+        """The rows of one row group of a file. StoreError: also where it has no such row group any more."""
         with self._parquet(key) as file:
+            if index >= file.metadata.num_row_groups:
+                raise StoreError(f"{key}: damaged: it has {file.metadata.num_row_groups} row groups, no number {index}")
             # One thread: so few rows are read sooner than shared out.
             return file.read_row_group(index, columns=list(columns), use_threads=False)
 
     def ids(self, key: str) -> tuple[pa.Array, Indices]:
-        """The first column of a file, and its row groups' `starts`."""
-        with self._source(key) as (source, footer):
-            ids = self._ids.get((key, source.size()), partial(self._read_ids, source, footer))
-        return ids, footer.starts
+        """The first column of a file, and its row groups' `starts`. One that is kept is not compared with its file."""
+        return self._ids.get(key, partial(self._read_ids, key))
 
     def starts(self, key: str) -> Indices:
         """Where the row groups of a file start; the last entry is where it ends."""
@@ -116,10 +116,10 @@ class Parts:
         starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
         return _Footer(metadata=metadata, starts=starts), FOOTER_FACTOR * metadata.serialized_size
 
-    def _read_ids(self, source: pa.NativeFile, footer: "_Footer") -> tuple[pa.Array, int]:
-        with _file(source, footer) as file:
+    def _read_ids(self, key: str) -> tuple[tuple[pa.Array, Indices], int]:
+        with self._source(key) as (source, footer), _file(source, footer) as file:
             ids = file.read(columns=[self._schema.names[0]])[0].combine_chunks()
-        return ids, ids.nbytes
+        return (ids, footer.starts), ids.nbytes + footer.starts.nbytes
 
 
 def _file(source: pa.NativeFile, footer: _Footer) -> pq.ParquetFile:

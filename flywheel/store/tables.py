@@ -3,7 +3,7 @@
 import json
 import random
 import time
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -60,11 +60,14 @@ class DataFile:
 
     def may_hold(self, column: str, values: Sequence[Any]) -> bool:
         """Whether a row may have one of the values, which are sorted."""
+        return bool(self.possible(column, values))
+
+    def possible(self, column: str, values: Sequence[Any]) -> Sequence[Any]:
+        """Those of the values, which are sorted, that a row may have."""
         low, high = self.least.get(column), self.greatest.get(column)
         if low is None or high is None:
-            return True
-        first = bisect_left(values, low)
-        return first < len(values) and bool(values[first] <= high)
+            return values
+        return values[bisect_left(values, low) : bisect_right(values, high)]
 
     def overlaps(self, column: str, low: Any, high: Any) -> bool:
         """Whether a row may have a value from low to high."""

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from flywheel.core.delivery import DELIVERIES
-from flywheel.core.spending import BUDGETS
 from flywheel.core.errors import NotFoundError, StoreError
 from flywheel.core.iteration import Stage, record_key
+from flywheel.core.spending import BUDGETS
 from flywheel.store import layout
 from flywheel.store.whole import Store
 from flywheel.upkeep.finding import Area, Finding, Kind
