@@ -2,8 +2,10 @@
 
 import logging
 import traceback
+from collections.abc import Callable
 from functools import partial
 from threading import Event
+from time import monotonic
 from typing import Protocol
 
 from flywheel.core.commands import iterations
@@ -23,6 +25,8 @@ from flywheel.service.pedal import Pedal
 
 IDLE_S = 1.0
 """Between two looks for something to do, unless somebody nudges."""
+REST_AFTER_S = 30.0
+"""Without work, after which processes that wait for it end; starting them again takes as long as a short training."""
 AGAIN_S = 5.0
 """Before an iteration goes on after the store was away, or another process was faster."""
 MAX_STARTS = 5
@@ -47,13 +51,23 @@ class Turning(Protocol):
 class Driver:
     """Reads the chronicle, turns what is due, appends what came of it. It may die at any time."""
 
-    def __init__(self, *, chronicle: Chronicle, turning: Turning, pedal: Pedal, owner: str) -> None:
+    def __init__(
+        self,
+        *,
+        chronicle: Chronicle,
+        turning: Turning,
+        pedal: Pedal,
+        owner: str,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
         """`owner`: this process, as others should read it."""
+        self._clock = clock
         self._chronicle, self._turning, self._pedal, self._owner = chronicle, turning, pedal, owner
         self._woken, self._stopped = Event(), Event()
 
     def drive(self) -> None:
         """Until `stop`. Nothing that an iteration does ends this."""
+        idle_since = self._clock()
         while not self._stopped.is_set():
             try:
                 busy = self.step()
@@ -61,10 +75,13 @@ class Driver:
                 log.warning("%s; again in %g s", failure, AGAIN_S)
                 self._stopped.wait(AGAIN_S)
                 continue
-            if not busy:
+            if busy:
+                idle_since = self._clock()
+                continue
+            if self._clock() - idle_since >= REST_AFTER_S:
                 self._turning.rest()
-                self._woken.wait(IDLE_S)
-                self._woken.clear()
+            self._woken.wait(IDLE_S)
+            self._woken.clear()
 
     def nudge(self) -> None:
         """There may be something to do."""
@@ -102,10 +119,10 @@ class Driver:
             )
         try:
             iteration = self._turning.turn(status)
-        except CancelledError as stopped:
-            return self._finish(number, IterationState.CANCELLED, str(stopped))
         except StoppedError as stopped:
-            return self._finish(number, IterationState.FAILED, str(stopped))
+            self._turning.rest()  # What was stopped leaves nothing that computes, or holds a GPU.
+            cancelled = isinstance(stopped, CancelledError)
+            return self._finish(number, IterationState.CANCELLED if cancelled else IterationState.FAILED, str(stopped))
         except (StoreUnavailableError, RecordExistsError):
             raise
         except FlywheelError as failure:
