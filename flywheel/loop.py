@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from flywheel.core.code_version import CODE_VERSION
 from flywheel.core.commands import iterations as commands
-from flywheel.core.control import Control, IterationState
+from flywheel.core.control import Control, IterationState, IterationStatus
 from flywheel.core.errors import ResumeError, WaitingError
 from flywheel.core.gate import Decision
 from flywheel.core.gate_rules import Approval
@@ -176,12 +176,19 @@ def _due(ports: Ports, iterations: int, until: float | None) -> int | None:
     return entry.subject_number
 
 
+def repeatable(control: Control) -> IterationStatus | None:
+    """The newest iteration, where it went to its end: what a repair takes away of its records is made again."""
+    turned = [status for _, status in sorted(control.iterations.items()) if status.stages]
+    ended = (IterationState.SUCCEEDED, IterationState.REJECTED)
+    return turned[-1] if turned and turned[-1].state in ended else None
+
+
 def _mended(control: Control, ports: Ports) -> int | None:
     """The newest iteration, if it was over and a repair took a damaged record of it out of the way."""
-    over = [status for _, status in sorted(control.iterations.items()) if status.stages]
-    if not over or set(over[-1].stages) <= {str(stage) for stage in recorded(over[-1].number, ports).outcomes}:
+    newest = repeatable(control)
+    if newest is None or set(newest.stages) <= {str(stage) for stage in recorded(newest.number, ports).outcomes}:
         return None
-    return over[-1].number
+    return newest.number
 
 
 def _finished(ports: Ports) -> list[Iteration]:

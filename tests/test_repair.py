@@ -10,8 +10,8 @@ from world import contents
 from flywheel.core.commands import iterations
 from flywheel.core.control import IterationState
 from flywheel.core.errors import NewerSchemaError, StoreError
-from flywheel.store.chronicle import RecordedChronicle
 from flywheel.lineage.gate import renew
+from flywheel.store.chronicle import RecordedChronicle
 from flywheel.upkeep.finding import Kind
 from flywheel.upkeep.repair import plan_repair, repair
 from flywheel.upkeep.verify import verify
@@ -106,16 +106,28 @@ def test_labels_without_an_episode_are_left_out_of_the_next_version(store):
 def test_a_stage_whose_record_is_damaged_or_missing_runs_again_to_the_same_end(tmp_path, store, folder, stage, missing):
     root = tmp_path / "interrupted"
     world = interrupted(root, at="iterations/0002/deploy")
-    path = root / f"records/iterations/0002/{stage}.json"
+    assert made_again(world, root / f"records/iterations/0002/{stage}.json", missing) == made(StoredWorld(folder))
+
+
+@pytest.mark.parametrize("missing", [False, True])
+@pytest.mark.parametrize("stage", ["collect", "train", "deploy"])
+def test_so_does_one_of_the_newest_iteration_though_it_is_over(store, folder, stage, missing):
+    before = made(StoredWorld(folder))
+    assert made_again(StoredWorld(folder), folder / f"records/iterations/0002/{stage}.json", missing) == before
+
+
+def made_again(world, path, missing):
+    """What there is after the record was lost, the store repaired and the run repeated."""
     if missing:
         path.unlink()
     else:
         flip(path, at=len(path.read_bytes()) // 2)
     mended(world.store)
     assert not verify(world.store).damaged
-    StoredWorld(root).run()
-    assert made(StoredWorld(root)) == made(StoredWorld(folder))
+    after = StoredWorld(path.parents[3])
+    after.run()
     assert not verify(world.store).damaged
+    return made(after)
 
 
 def made(world):

@@ -14,8 +14,8 @@ from small import NAME, small_settings
 
 from flywheel import services
 from flywheel.client import Flywheel
-from flywheel.client.answers import IterationState
 from flywheel.config import parse
+from flywheel.core.control import IterationState
 from flywheel.core.episode import Source
 from flywheel.services import Service, is_alive
 from flywheel.workshop import Workshop
@@ -123,7 +123,7 @@ def test_the_policy_endpoint_answers_those_who_may_act(service: Service, client:
 def test_what_was_collected_before_a_cancel_is_kept_and_nothing_computes_any_more(
     service: Service, client: Flywheel, workshop: Workshop
 ):
-    asked = client.iterations.create({"collect": {"episodes_per_task": 20_000}})
+    asked = client.iterations.create(overrides={"collect": {"episodes_per_task": 20_000}})
     wait_for(
         lambda: (
             (progress := client.iterations.get(asked.number).progress) is not None
@@ -160,8 +160,7 @@ def test_down_ends_everything_and_up_goes_on(service: Service, folder: Path):
     up = services.read(NAME)
     assert up is not None
     with Flywheel(up.url, Path(up.token_file).read_text().strip()) as client:
-        live = client.deployments.list()
-        assert next(iter(live)).policy_id == "policy-0000"
+        assert client.deployments.live().policy_id == "policy-0000"
     wait_for(lambda: _version(up) == "policy-0000", "the live version is served again")
     second = subprocess.run(
         [*FLYWHEEL, "up", "given.yaml", "--store", "store"], cwd=folder, check=False, capture_output=True, text=True

@@ -12,7 +12,7 @@ from flywheel.core.errors import NotFoundError, StoreError
 from flywheel.core.exclusion import RECALLS
 from flywheel.core.iteration import PRODUCTS, Iteration, Stage, record_key
 from flywheel.core.spending import BUDGETS
-from flywheel.loop import history
+from flywheel.loop import history, repeatable
 from flywheel.store import layout
 from flywheel.store.sealed import unseal
 from flywheel.store.whole import Store
@@ -55,10 +55,11 @@ class Ledger:
         return history(_Readable(self.records))
 
     def goes_on(self, number: int) -> bool:
-        """Whether the iteration is still turned: a stage of it without a record runs again."""
-        status = self.control.iterations.get(number)
-        readable = not any(finding.key.startswith(f"{layout.RECORDS}{CHRONICLE}") for finding in self.findings)
-        return readable and status is not None and not status.state.is_terminal
+        """Whether a stage of the iteration without a record runs again. Not where the chronicle cannot be read."""
+        status, repeated = self.control.iterations.get(number), repeatable(self.control)
+        if status is None or any(finding.key.startswith(f"{layout.RECORDS}{CHRONICLE}") for finding in self.findings):
+            return False
+        return not status.state.is_terminal or (repeated is not None and repeated.number == number)
 
     @property
     def stages(self) -> Iterator[tuple[str, Stage, Mapping[str, Any]]]:
