@@ -99,7 +99,7 @@ def test_waiting_ends_as_the_iteration_does(desk, flywheel, ending, expected):
     assert [line.partition("  ")[2] for line in out.splitlines()] == [
         "iteration 0 is asked for by token:operate",
         "iteration 0 runs",
-        "  collect is done",
+        "  collect    done",
         f"iteration 0 {ending}: for a reason",
     ]
     assert flywheel("follow", "0")[:2] == (expected, out)
