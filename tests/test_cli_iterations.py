@@ -179,5 +179,5 @@ def test_where_nothing_answers_the_exit_code_says_try_again_later(flywheel, monk
 def test_without_an_address_nothing_is_asked(flywheel, monkeypatch):
     monkeypatch.delenv("FLYWHEEL_URL")
     code, _, err = flywheel("iterations")
-    assert code == 2
+    assert code == 5
     assert "`flywheel up` starts one" in err
