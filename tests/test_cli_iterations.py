@@ -99,7 +99,7 @@ def test_waiting_ends_as_the_iteration_does(desk, flywheel, ending, expected):
     assert [line.partition("  ")[2] for line in out.splitlines()] == [
         "iteration 0 is asked for by token:operate",
         "iteration 0 runs",
-        "  collect is done",
+        "  collect    done",
         f"iteration 0 {ending}: for a reason",
     ]
     assert flywheel("follow", "0")[:2] == (expected, out)
@@ -179,5 +179,5 @@ def test_where_nothing_answers_the_exit_code_says_try_again_later(flywheel, monk
 def test_without_an_address_nothing_is_asked(flywheel, monkeypatch):
     monkeypatch.delenv("FLYWHEEL_URL")
     code, _, err = flywheel("iterations")
-    assert code == 2
+    assert code == 5
     assert "`flywheel up` starts one" in err

@@ -101,6 +101,7 @@ def test_going_back_and_forth_between_versions(flywheel, asked):
     words, audit = asked("audit", "--by", "token:admin")
     assert [one["action"].partition(".")[2] for one in audit] == ["retired", "rolled_back", "promoted", "rolled_back"]
     assert f"{POLICIES[1]} to {LIVE}" in words
+    assert "collect is done" in asked("audit", "--action", "iteration.stage_completed")[0]
     code, _, err = flywheel("rollback")
     assert code == 2
     assert "--reason" in err

@@ -6,7 +6,7 @@ from test_services import SERVICE
 
 from flywheel import services
 from flywheel.client.address import find_address
-from flywheel.core.errors import ConfigError
+from flywheel.core.errors import ConfigError, UnreachableError
 
 GONE = 2**22 + 1
 """Above what Linux gives: no process has this id."""
@@ -74,14 +74,14 @@ def test_one_of_several_services_is_chosen_by_name(up):
 
 def test_a_service_whose_process_ended_is_not_chosen(up):
     up("gone", port=8000, pid=GONE)
-    with pytest.raises(ConfigError, match=f"no service is up on this machine; gone was, until its process {GONE}"):
+    with pytest.raises(UnreachableError, match=f"no service is up on this machine; gone was, until its process {GONE}"):
         found()
     up("one", port=9000)
     assert found() == ("http://127.0.0.1:9000", "fw_of_one")
 
 
 def test_nothing_at_all_says_what_helps():
-    with pytest.raises(ConfigError, match="`flywheel up` starts one, FLYWHEEL_URL says where another is"):
+    with pytest.raises(UnreachableError, match="`flywheel up` starts one, FLYWHEEL_URL says where another is"):
         found()
 
 

@@ -63,3 +63,10 @@ def test_progress_is_not_shown_where_nobody_looks(capsys):
         show("episodes", 1, 2)
         show("episodes", 2, 2)
     assert capsys.readouterr().err == ""
+
+
+def test_a_pipe_gets_whole_lines_without_blanks_at_their_ends(capsys):
+    print_rows("found", ("path", "why"), [("a" * 200, "b" * 200), ("c", "")])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[2] == f"{'a' * 200}  {'b' * 200}"
+    assert all(line == line.rstrip() for line in lines)

@@ -11,6 +11,7 @@ from flywheel.cli.limits import Limit, first
 from flywheel.cli.printing import print_list
 from flywheel.cli.words import moment
 from flywheel.client import Entry
+from flywheel.core.entry import Action
 
 
 @asking
@@ -31,6 +32,8 @@ def audit(
 
 
 def _change(entry: Entry) -> str:
+    if entry.action == Action.STAGE_COMPLETED:
+        return f"{entry.details.get('stage', 'a stage')} is done"
     if entry.before == entry.after:
         return entry.after or "-"
     return f"{entry.before or 'nothing'} to {entry.after or 'nothing'}"

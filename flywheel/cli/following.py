@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from flywheel.cli.asking import Ask, print_json_line
 from flywheel.cli.exits import Exit, of_state
-from flywheel.cli.words import because
+from flywheel.cli.words import because, in_percent
 from flywheel.client import Entry
 from flywheel.core.entry import Action
 
@@ -66,7 +69,7 @@ def line(entry: Entry) -> str:
         case Action.ITERATION_STARTED:
             what = f"iteration {number} runs"
         case Action.STAGE_COMPLETED:
-            what = f"  {entry.details.get('stage', 'a stage')} is done"
+            what = _stage(entry.details)
         case Action.ITERATION_WAITING:
             what = f"iteration {number} waits for approval{why}; `flywheel approve {number}` or `decline`"
         case Action.ITERATION_APPROVED:
@@ -78,6 +81,23 @@ def line(entry: Entry) -> str:
         case _:
             what = f"{entry.action} {entry.subject}{why}"
     return f"{clock(entry.at)}  {what}"
+
+
+def _stage(details: Mapping[str, Any]) -> str:
+    """What a finished stage told of itself; an older or a newer service may tell less."""
+    told: list[str] = []
+    if details.get("success"):
+        told.append(
+            ", ".join(f"{task.rpartition('/')[2]} {in_percent(rate)}" for task, rate in details["success"].items())
+        )
+    if details.get("decision"):
+        told.append(f"{details['decision']}{because(details.get('reason', ''))}")
+    elif details.get("policy_id"):
+        told.append(str(details["policy_id"]))
+    if "deployed" in details:
+        told.append(f"{details.get('live')} {'is' if details['deployed'] else 'stays'} live")
+    took = f"{details['wall_s']:>7.1f} s" if "wall_s" in details else ""
+    return f"  {details.get('stage', 'a stage'):<9}{took}  {'; '.join(told) or 'done'}"
 
 
 def clock(at: str) -> str:

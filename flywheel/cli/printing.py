@@ -47,8 +47,14 @@ def print_rows(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]
         table.add_column(column, overflow="fold", justify="right" if numbers else "left")
     for row in listed:
         table.add_row(*(cell.replace("[", "\\[") for cell in row))
-    # A pipe has no width: what is read by a program is not folded.
-    Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH).print(table)
+    if sys.stdout.isatty():
+        Console(highlight=False).print(table)
+        return
+    # A pipe has no width: what is read by a program is neither folded nor filled up.
+    console = Console(highlight=False, width=PIPE_WIDTH)
+    with console.capture() as drawn:
+        console.print(table)
+    print("\n".join(line.rstrip() for line in drawn.get().splitlines()))
 
 
 def print_list(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

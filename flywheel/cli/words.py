@@ -18,12 +18,12 @@ def rate(found: TaskSuccess | None) -> str:
 
 def rates(found: Sequence[TaskSuccess]) -> str:
     """On one line, without intervals."""
-    return (
-        ", ".join(
-            f"{one.task.rpartition('/')[2]} {'-' if one.rate is None else format(one.rate, '.0%')}" for one in found
-        )
-        or "-"
-    )
+    return ", ".join(f"{one.task.rpartition('/')[2]} {in_percent(one.rate)}" for one in found) or "-"
+
+
+def in_percent(share: float | None) -> str:
+    """A dash where it is not known."""
+    return "-" if share is None else f"{share:.0%}"
 
 
 def moment(at: str | None) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from flywheel import services
-from flywheel.core.errors import ConfigError
+from flywheel.core.errors import ConfigError, UnreachableError
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -37,6 +37,7 @@ def find_address(
     """Arguments, then FLYWHEEL_URL, FLYWHEEL_TOKEN and FLYWHEEL_TOKEN_FILE, then the services of this machine.
 
     The token in a service's file is given to that service only. ConfigError: something is missing, and what helps.
+    UnreachableError: nothing says where, and no service is up here.
     """
     if url is not None and service is not None:
         raise ConfigError("an address or the name of a service of this machine, not both")
@@ -81,7 +82,7 @@ def _only_one() -> services.Service:
         raise ConfigError(f"several services are up: choose one by its name with --service: {names}")
     if not up:
         gone = "".join(f"; {one.name} was, until its process {one.pid} ended" for one in known)
-        raise ConfigError(
+        raise UnreachableError(
             f"no service is up on this machine{gone}: `flywheel up` starts one, FLYWHEEL_URL says where another is"
         )
     return up[0]

@@ -40,7 +40,8 @@ class Flywheel:
     this machine. Requests that failed on their way, or came too often, are repeated for `timeout_s` seconds under one
     idempotency key, so nothing is done twice.
 
-    ConfigError: no address or no token. Of every method: ApiError, in the service's own words; UnreachableError.
+    ConfigError: no token, or one of several services must be chosen. Of every method: ApiError, in the service's own
+    words; UnreachableError.
     """
 
     def __init__(
