@@ -29,8 +29,8 @@ def open_turned(folder: Path) -> Desk:
     return desk
 
 
-@pytest.fixture
-def turned(folder: Path) -> Desk:
+@pytest.fixture(name="turned")
+def turned_desk(folder: Path) -> Desk:
     return open_turned(folder)
 
 
