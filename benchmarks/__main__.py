@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import collectors, curves, floors, formats, learner, material, orchestration, scale
+from benchmarks import collectors, curves, floors, formats, gate, learner, material, orchestration, scale
 
 SHORT: dict[str, Callable[[material.Material], None]] = {
     "collectors": collectors.measure,
@@ -27,6 +27,8 @@ def main() -> None:
         scale.measure(num_episodes=chosen.episodes, memory_mib=tuple(chosen.memory_mib))
     elif chosen.what == "formats":
         formats.measure(num_episodes=chosen.episodes, rounds=chosen.rounds)
+    elif chosen.what == "gate":
+        gate.measure()
     else:
         with tempfile.TemporaryDirectory(prefix="flywheel-bench-") as store:
             prepared = material.prepare(store)
@@ -53,6 +55,7 @@ def _arguments() -> argparse.Namespace:
     many = kinds.add_parser("scale", help="of many made-up episodes: opening, counting, streaming")
     many.add_argument("--episodes", type=int, default=scale.NUM_EPISODES)
     many.add_argument("--memory-mib", type=int, nargs="+", default=scale.MEMORY_MIB)
+    kinds.add_parser("gate", help="of the promotion gate by simulation: false promotions and power")
     against = kinds.add_parser("formats", help="of the store against Minari and plain pyarrow")
     against.add_argument("--episodes", type=int, default=formats.NUM_EPISODES)
     against.add_argument("--rounds", type=int, default=formats.ROUNDS)

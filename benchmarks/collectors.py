@@ -25,7 +25,7 @@ from flywheel.learning.acting import LearnedPolicy
 from flywheel.learning.codec import load_actor
 from flywheel.workshop import Workshop, policies_of
 
-BEHAVIOUR = Behaviour(policy_id=POLICY, sampled=True)
+BEHAVIOUR = Behaviour(sampled=True)
 WARM_UP_EPISODES = 8
 
 

@@ -55,7 +55,7 @@ def prepare(store: str, *, demonstrations_per_task: int = 20, num_updates: int =
     ports = wiring.local(config, store, Journal())
     counts = dict.fromkeys(ports.plan.tasks, demonstrations_per_task)
     requests = ports.plan.requests(Source.DEMONSTRATION, iteration=0, episodes_per_task=counts)
-    parts, summaries = ports.collectors.collect(requests, Behaviour(policy_id=None, sampled=True), ports.observer)
+    parts, summaries = ports.collectors.collect(requests, Behaviour(sampled=True), ports.observer)
     episodes_version = ports.episodes.commit(parts, transaction="demonstrations")
     parts = ports.relabeler.relabel(summaries, episodes_version=episodes_version, observer=ports.observer)
     labels_version = ports.labels.commit(parts, transaction="labels")

@@ -60,7 +60,7 @@ class Display:
         self._drop_bar()
         stage = str(happening.stage)
         if happening.kind == "started":
-            if stage in ("ingest", "collect"):
+            if stage == "plan":
                 name = "pretraining" if happening.iteration == 0 else "improvement"
                 self._say(f"iteration {happening.iteration}  {name}", style="bold")
             unit = UNITS.get(stage, "episodes")
@@ -99,7 +99,21 @@ def _deployed(outcome: Mapping[str, Any]) -> str:
     return f"{outcome['live']} {'is' if outcome['deployed'] else 'stays'} live"
 
 
+def _planned(outcome: Mapping[str, Any]) -> str:
+    portions = outcome["collect"]
+    collected = ", ".join(
+        f"{task.rpartition('/')[2]} {portion['fresh'] + len(portion['revisit'])}" for task, portion in portions.items()
+    )
+    said = [f"{outcome['live'] or 'nobody'} is live"]
+    if collected:
+        said.append(f"collect {collected}")
+    if outcome["gate"] is not None:
+        said.append(f"gate alpha {outcome['gate']['alpha']:g}")
+    return "; ".join(said)
+
+
 DESCRIPTIONS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
+    "plan": _planned,
     "ingest": lambda outcome: rates(outcome["tasks"]),
     "collect": lambda outcome: rates(outcome["tasks"]),
     "relabel": lambda outcome: f"labels at version {outcome['labels_version']}",

@@ -9,7 +9,7 @@ from flywheel.core.errors import EndpointError
 from flywheel.core.training import TrainingRequest, TrainingResult
 from flywheel.learning.acting import Actor
 from flywheel.learning.codec import load_actor
-from flywheel.ports import Notice, Observer, Part, Policies
+from flywheel.ports import Brake, Notice, Observer, Part, Policies, unstopped
 from flywheel.workers.collecting import Collector
 from flywheel.workers.training import TrainingRun
 
@@ -17,15 +17,15 @@ from flywheel.workers.training import TrainingRun
 class LocalCollectors:
     """One collector, made when it is first needed."""
 
-    def __init__(self, *, collector: Callable[[], Collector]) -> None:
-        self._make = collector
+    def __init__(self, *, collector: Callable[[], Collector], brake: Brake = unstopped) -> None:
+        self._make, self._brake = collector, brake
 
     def collect(
         self, requests: Sequence[EpisodeRequest], behaviour: Behaviour, observer: Observer
     ) -> tuple[list[Part], list[EpisodeSummary]]:
         parts: list[Part] = []
         summaries: list[EpisodeSummary] = []
-        for made in self._collector.collect(requests, behaviour):
+        for made in self._collector.collect(requests, behaviour, stopping=lambda: self._brake() is not None):
             if isinstance(made, Part):
                 parts.append(made)
             elif isinstance(made, Notice):

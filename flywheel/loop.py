@@ -1,13 +1,18 @@
 """The loop: turns of the wheel, each resumed at its first unfinished stage, until there are enough."""
 
 from collections.abc import Callable
+from functools import partial
 from statistics import fmean
 from time import perf_counter
-from typing import Any
+from typing import Any, Protocol
 
 from flywheel.core.code_version import CODE_VERSION
+from flywheel.core.commands import iterations as commands
+from flywheel.core.control import Control, IterationState
+from flywheel.core.errors import ResumeError, WaitingError
 from flywheel.core.gate import Decision
-from flywheel.core.iteration import Iteration, Stage
+from flywheel.core.gate_rules import Approval
+from flywheel.core.iteration import ITERATIONS, Iteration, Stage, record_key
 from flywheel.ports import Ports
 from flywheel.resume import check
 from flywheel.stages.assess import assess
@@ -15,10 +20,12 @@ from flywheel.stages.collect import collect
 from flywheel.stages.deploy import deploy
 from flywheel.stages.evaluate import evaluate
 from flywheel.stages.ingest import ingest
+from flywheel.stages.plan import plan
 from flywheel.stages.relabel import relabel
 from flywheel.stages.train import train
 
 STAGES = {
+    Stage.PLAN: plan,
     Stage.INGEST: ingest,
     Stage.COLLECT: collect,
     Stage.RELABEL: relabel,
@@ -30,17 +37,32 @@ STAGES = {
 
 FINAL = "final"
 """What observers are told instead of a stage while the live version is assessed at the end."""
+TOLD = ("wall_s", "policy_id", "behaviour_policy", "num_updates", "decision", "reason", "live", "deployed")
+"""What of a stage's outcome the chronicle tells."""
+
+
+class Recorded(Protocol):
+    """What an iteration's history is read from."""
+
+    def keys(self, prefix: str) -> list[str]: ...
+
+    def read(self, key: str) -> dict[str, Any] | None: ...
 
 
 def turn(iteration: Iteration, ports: Ports) -> Iteration:
-    """Turns the wheel once, resuming at the first stage that has no record."""
+    """Turns the wheel once, resuming at the first stage that has no record; stops before what needs an approval."""
     for stage in iteration.remaining():
+        if stage is Stage.DEPLOY and awaits_approval(iteration, ports):
+            break
+        if (stopped := ports.brake()) is not None:
+            raise stopped
         ports.observer.stage_started(iteration.number, stage)
         began = perf_counter()
         outcome = STAGES[stage](iteration, ports)
         outcome = {**outcome, "wall_s": perf_counter() - began, "flywheel": CODE_VERSION}
         iteration = iteration.completed(stage, outcome)
         ports.records.write(record_key(iteration.number, stage), iteration.outcomes[stage])
+        _tell(iteration, stage, ports)
         ports.observer.stage_completed(iteration.number, stage, iteration.outcomes[stage])
     return iteration
 
@@ -49,36 +71,73 @@ def run(ports: Ports, *, iterations: int, until: float | None = None, accept_ver
     """Iteration 0 and then improvement iterations, up to number `iterations` or to a mean success rate of `until`.
 
     Ends with the final assessment of the live version. What has a record is not done again, and before anything is
-    done on top of it, it is checked (`resume.check`).
+    done on top of it, it is checked (`resume.check`). What somebody else has asked for comes first.
     """
-    journey = [recorded(Iteration(number=0), ports)]
-    while not journey[-1].remaining() and _goes_on(journey[-1], iterations, until):
-        journey.append(recorded(journey[-1].following(), ports))
-    iteration = journey[-1]
-    if iteration.remaining() or _is_unassessed(iteration, ports):
-        check(journey, ports, accept_version=accept_version)
-    iteration = turn(iteration, ports)
-    while _goes_on(iteration, iterations, until):
-        iteration = turn(recorded(iteration.following(), ports), ports)
-    _finish(iteration, ports)
-    return iteration
-
-
-def recorded(iteration: Iteration, ports: Ports) -> Iteration:
-    """The iteration with every stage that its records hold."""
-    return _with_records(iteration, ports.records.read)
-
-
-def history(read: Callable[[str], dict[str, Any] | None]) -> list[Iteration]:
-    """Every iteration with at least one record, which `read` finds. Only the last one can be unfinished."""
-    found: list[Iteration] = []
-    iteration = _with_records(Iteration(number=0), read)
-    while iteration.outcomes:
-        found.append(iteration)
+    checked = False
+    while (number := _due(ports, iterations, until)) is not None:
+        iteration = carry_on(number, ports, accept_version=accept_version, checked=checked)
+        checked = True
         if iteration.remaining():
-            break
-        iteration = _with_records(iteration.following(), read)
-    return found
+            raise WaitingError(
+                f"iteration {number} waits for approval (gate.approval): `flywheel up` starts the service, "
+                f"`flywheel approve {number}` lets it go on"
+            )
+        finish(iteration, ports)
+    last = _finished(ports)[-1]
+    if _is_unassessed(last, ports):
+        if not checked:
+            check(history(ports.records), ports, accept_version=accept_version)
+        _assess(last, ports)
+    return last
+
+
+def carry_on(number: int, ports: Ports, *, accept_version: bool = False, checked: bool = False) -> Iteration:
+    """Turns the iteration with this number to its end, or to where it waits for approval.
+
+    ResumeError: what it goes on from is not what was recorded; `checked`: that is known not to be so.
+    """
+    iteration = recorded(number, ports)
+    if not checked:
+        check([*history(ports.records, below=number), iteration], ports, accept_version=accept_version)
+    if not ports.chronicle.control().iterations[number].state.is_terminal:
+        ports.chronicle.append(partial(commands.start, number=number, by=ports.by, owner=ports.owner))
+    for stage in iteration.outcomes:
+        _tell(iteration, stage, ports)
+    return turn(iteration, ports)
+
+
+def finish(iteration: Iteration, ports: Ports) -> None:
+    """Says how a turned iteration ended, unless that was said."""
+    if ports.chronicle.control().iterations[iteration.number].state.is_terminal:
+        return
+    deployed = iteration.outcomes[Stage.DEPLOY]
+    state = IterationState.SUCCEEDED if deployed["deployed"] else IterationState.REJECTED
+    decide = partial(commands.finish, number=iteration.number, state=state, by=ports.by, reason=deployed["reason"])
+    ports.chronicle.append(decide)
+
+
+def recorded(number: int, ports: Ports) -> Iteration:
+    """The iteration with every stage that its records hold. One without any begins from what there is now."""
+    return _with_records(
+        Iteration(number=number, live=ports.chronicle.control().live, candidate=_newest_candidate(number, ports)),
+        ports.records.read,
+    )
+
+
+def history(records: Recorded, *, below: int | None = None) -> list[Iteration]:
+    """Every iteration with at least one record, in order. Those that failed or were cancelled are not finished."""
+    numbers = sorted({int(key.split("/")[1]) for key in records.keys(ITERATIONS)})
+    found = [
+        _with_records(Iteration(number=number), records.read) for number in numbers if below is None or number < below
+    ]
+    return [iteration for iteration in found if iteration.outcomes]
+
+
+def awaits_approval(iteration: Iteration, ports: Ports) -> bool:
+    """Whether a person must say yes before the candidate is deployed, and has not."""
+    needed = iteration.outcomes[Stage.PLAN]["approval"] == Approval.REQUIRED
+    promoted = iteration.outcomes[Stage.EVALUATE]["decision"] == Decision.PROMOTE
+    return needed and promoted and ports.chronicle.control().iterations[iteration.number].approved_by is None
 
 
 def reached(iteration: Iteration, until: float | None) -> bool:
@@ -90,19 +149,48 @@ def reached(iteration: Iteration, until: float | None) -> bool:
     return tasks is not None and fmean(result["rate"] or 0.0 for result in tasks.values()) >= until
 
 
-def record_key(number: int, stage: str) -> str:
-    """Where a stage's outcome is recorded."""
-    return f"iterations/{number:04d}/{stage}"
-
-
 def final_key(number: int) -> str:
     """Where the assessment after the iteration is recorded."""
     return f"final/{number:04d}"
 
 
-def _goes_on(iteration: Iteration, iterations: int, until: float | None) -> bool:
-    """Whether another turn follows a finished one."""
-    return iteration.number < iterations and not reached(iteration, until)
+def _due(ports: Ports, iterations: int, until: float | None) -> int | None:
+    """The number of the iteration to turn: one that was begun or asked for, else a new one, while there are to be more.
+
+    ResumeError: the store has iterations of a flywheel without a chronicle.
+    """
+    control = ports.chronicle.control()
+    if not control.iterations and ports.records.keys(ITERATIONS):
+        raise ResumeError("the store was made by an older flywheel, without a chronicle: start anew on another store")
+    begun = control.current or next(iter(control.queued), None)
+    if begun is not None:
+        return begun.number
+    if (mended := _mended(control, ports)) is not None:
+        return mended
+    finished = _finished(ports)
+    if finished and not _goes_on(finished[-1], control.next_iteration - 1, iterations, until):
+        return None
+    request = partial(commands.request, by=ports.by, overrides={}, max_queued=1)
+    entry = ports.chronicle.append(request)
+    assert entry is not None, "asking for an iteration always makes an entry"
+    return entry.subject_number
+
+
+def _mended(control: Control, ports: Ports) -> int | None:
+    """The newest iteration, if it was over and a repair took a damaged record of it out of the way."""
+    over = [status for _, status in sorted(control.iterations.items()) if status.stages]
+    if not over or set(over[-1].stages) <= {str(stage) for stage in recorded(over[-1].number, ports).outcomes}:
+        return None
+    return over[-1].number
+
+
+def _finished(ports: Ports) -> list[Iteration]:
+    return [iteration for iteration in history(ports.records) if not iteration.remaining()]
+
+
+def _goes_on(iteration: Iteration, newest: int, iterations: int, until: float | None) -> bool:
+    """Whether another turn follows the last finished one. `newest`: of any iteration, finished or not."""
+    return newest < iterations and not reached(iteration, until)
 
 
 def _is_unassessed(iteration: Iteration, ports: Ports) -> bool:
@@ -111,9 +199,7 @@ def _is_unassessed(iteration: Iteration, ports: Ports) -> bool:
     )
 
 
-def _finish(iteration: Iteration, ports: Ports) -> None:
-    if not _is_unassessed(iteration, ports):
-        return
+def _assess(iteration: Iteration, ports: Ports) -> None:
     live = iteration.outcomes[Stage.DEPLOY]["live"]
     ports.observer.stage_started(iteration.number, FINAL)
     began = perf_counter()
@@ -123,8 +209,30 @@ def _finish(iteration: Iteration, ports: Ports) -> None:
     ports.observer.stage_completed(iteration.number, FINAL, outcome)
 
 
+def _newest_candidate(number: int, ports: Ports) -> str | None:
+    """The version that an earlier iteration trained last."""
+    for before in reversed(range(number)):
+        trained = ports.records.read(record_key(before, Stage.TRAIN))
+        if trained is not None:
+            policy_id: str = trained["policy_id"]
+            return policy_id
+    return None
+
+
+def _tell(iteration: Iteration, stage: Stage, ports: Ports) -> None:
+    """The chronicle has every finished stage once, with what a reader wants to know of it."""
+    outcome = iteration.outcomes[stage]
+    summary = {name: outcome[name] for name in TOLD if name in outcome}
+    if outcome.get("tasks"):
+        summary["success"] = {task: result["rate"] for task, result in outcome["tasks"].items()}
+    ports.chronicle.append(
+        partial(commands.complete_stage, number=iteration.number, stage=str(stage), by=ports.by, summary=summary)
+    )
+
+
 def _with_records(iteration: Iteration, read: Callable[[str], dict[str, Any] | None]) -> Iteration:
-    for stage in iteration.stages:
+    while iteration.remaining():
+        stage = iteration.remaining()[0]
         outcome = read(record_key(iteration.number, stage))
         if outcome is None:
             break

@@ -8,6 +8,7 @@ from flywheel.core.behaviour import Behaviour
 from flywheel.core.control import Control
 from flywheel.core.entry import Claim, Draft, Entry
 from flywheel.core.episode import Episode, EpisodeRequest, EpisodeSummary, Floats, Outcome, Source
+from flywheel.core.errors import StoppedError
 from flywheel.core.outline import Block, DataSize, Outline
 from flywheel.core.plan import Plan
 from flywheel.core.policy import PolicyVersion
@@ -182,6 +183,18 @@ class Records(Protocol):
         ...
 
 
+Brake = Callable[[], StoppedError | None]
+"""Why what runs should stop; None: go on. Cheap: it is asked often."""
+
+
+def unstopped() -> None:
+    """The brake that nobody pulls."""
+
+
+def nothing() -> None:
+    """For what has nothing to end."""
+
+
 Decide = Callable[[Control], Draft | None]
 """What to do as things stand; None: nothing. It may be asked several times, and may refuse."""
 
@@ -288,7 +301,11 @@ class Collectors(Protocol):
     def collect(
         self, requests: Sequence[EpisodeRequest], behaviour: Behaviour, observer: "Observer"
     ) -> tuple[list[Part], list[EpisodeSummary]]:
-        """Makes every requested episode exactly once; one that crashes or hangs comes back with an error."""
+        """Makes every requested episode exactly once; one that crashes or hangs comes back with an error.
+
+        Fewer come back only when the brake stopped it: those that were finished by then.
+        Who acts, each request says. The episodes of one policy are best asked for next to one another.
+        """
         ...
 
 
@@ -344,6 +361,7 @@ class Ports:
     contract: Callable[[], str]
     """Digest of what a policy of this configuration sees and does. Environments are made for it: ask seldom."""
     records: Records
+    chronicle: Chronicle
     episodes: EpisodeTable
     labels: LabelTable
     policies: Policies
@@ -353,3 +371,10 @@ class Ports:
     endpoint: Endpoint
     reference: Reference
     observer: Observer
+    brake: Brake = unstopped
+    by: str = "command line"
+    """Who turns the wheel, as the chronicle names it."""
+    owner: str = "this process"
+    """The process, as others should read it."""
+    rest: Callable[[], None] = nothing
+    """Ends processes that only wait; the next use starts them again."""

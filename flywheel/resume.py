@@ -74,7 +74,10 @@ def _policies(iteration: Iteration) -> set[str]:
     """The versions that act, are trained on from, or are judged in what is left to do."""
     own = iteration.outcomes.get(Stage.TRAIN, {}).get("policy_id")
     live = iteration.outcomes.get(Stage.DEPLOY, {}).get("live")
-    return {policy_id for policy_id in (iteration.live, iteration.candidate, own, live) if policy_id is not None}
+    anchor = (iteration.outcomes.get(Stage.PLAN, {}).get("gate") or {}).get("anchor")
+    return {
+        policy_id for policy_id in (iteration.live, iteration.candidate, own, live, anchor) if policy_id is not None
+    }
 
 
 def _check_policy(policy_id: str, recorded: Mapping[str, Any], ports: Ports) -> None:

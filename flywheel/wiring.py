@@ -14,7 +14,7 @@ from flywheel.core.errors import ConfigError
 from flywheel.core.plan import Plan
 from flywheel.environments import suites
 from flywheel.local import LocalCollectors, LocalEndpoint, LocalRelabeler, LocalTrainer, StoredPolicies
-from flywheel.ports import Observer, Ports
+from flywheel.ports import Brake, Observer, Ports, unstopped
 from flywheel.report import write as report
 from flywheel.report.results import build_report
 from flywheel.report.schema import Report
@@ -24,11 +24,16 @@ from flywheel.store.objects import open_objects
 from flywheel.store.probe import prove_put_if_absent
 from flywheel.store.records import JsonRecords
 from flywheel.store.retries import Patience
+from flywheel.store.writer import this_process
 from flywheel.workers.training import Place
 from flywheel.workshop import Workshop, policies_of
 
 FREE_KEYS = ("iterations", "until", "resources", "retention", "storage", "control")
 """Settings that may change between runs on one store: they do not change what any episode or policy is."""
+
+
+POLICIES = f"{policies_of.__module__}:{policies_of.__name__}"
+"""What the endpoint's processes load policy versions with."""
 
 
 def check(config: Config, store: str) -> None:
@@ -84,6 +89,7 @@ def local(config: Config, store: str, observer: Observer) -> Ports:
         plan=workshop.plan(),
         contract=lambda: contract_digest(workshop.contract),
         records=workshop.records,
+        chronicle=workshop.chronicle,
         episodes=workshop.episodes,
         labels=workshop.labels,
         policies=workshop.policies,
@@ -97,8 +103,19 @@ def local(config: Config, store: str, observer: Observer) -> Ports:
 
 
 @contextmanager
-def on_ray(config: Config, store: str, observer: Observer) -> Iterator[Ports]:
-    """Actors, Ray Train and Ray Serve on the Ray that this process is connected to; all of them end with the block."""
+def on_ray(
+    config: Config,
+    store: str,
+    observer: Observer,
+    *,
+    brake: Brake = unstopped,
+    endpoint: ServeEndpoint | None = None,
+    by: str = "command line",
+) -> Iterator[Ports]:
+    """Actors, Ray Train and Ray Serve on the Ray that this process is connected to; all of them end with the block.
+
+    `endpoint`: one that others share; None: one of its own.
+    """
     workshop, resources = Workshop(config=config, store=store), config.resources
     collectors = RayCollectors(
         collector=workshop.collector,
@@ -106,30 +123,40 @@ def on_ray(config: Config, store: str, observer: Observer) -> Iterator[Ports]:
         num_collectors=resources.num_collectors,
         num_environments=config.collect.num_environments,
         episode_timeout_s=config.collect.episode_timeout_s,
+        brake=brake,
     )
     trainer = RayTrainer(
         run=workshop.training_run,
         num_workers=resources.num_train_workers,
         num_threads=resources.train_threads,
         use_gpu=resources.use_gpu,
+        brake=brake,
     )
-    endpoint = ServeEndpoint(
-        policies=f"{policies_of.__module__}:{policies_of.__name__}", store=store, port=resources.endpoint_port
-    )
+    endpoint = endpoint or ServeEndpoint(policies=POLICIES, store=store, port=resources.endpoint_port)
+
+    def rest() -> None:
+        collectors.close()
+        trainer.close()
+
     with closing(collectors), closing(trainer), closing(endpoint):
         yield Ports(
             plan=workshop.plan(),
             contract=lambda: contract_digest(workshop.contract),
             records=workshop.records,
+            chronicle=workshop.chronicle,
             episodes=workshop.episodes,
             labels=workshop.labels,
             policies=workshop.policies,
             collectors=collectors,
-            relabeler=RayRelabeler(relabel=workshop.relabel),
+            relabeler=RayRelabeler(relabel=workshop.relabel, brake=brake),
             trainer=trainer,
             endpoint=endpoint,
             reference=StoredPolicies(policies=workshop.policies),
             observer=observer,
+            brake=brake,
+            by=by,
+            owner=str(this_process()),
+            rest=rest,
         )
 
 

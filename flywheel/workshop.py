@@ -7,9 +7,12 @@ from typing import Any
 
 from torch import nn
 
-from flywheel.config import Algorithm, Config, MixtureConfig
+from flywheel.config import Algorithm, Config, GateConfig, MixtureConfig
+from flywheel.core.allocation import AllocationRules
 from flywheel.core.contract import Contract, unite
-from flywheel.core.gate import PromotionGate
+from flywheel.core.error_budget import ErrorBudget
+from flywheel.core.gate_rules import GateRules
+from flywheel.core.label_errors import LabelErrors
 from flywheel.core.mixture import Mixture
 from flywheel.core.plan import Plan
 from flywheel.core.training import TrainingRequest
@@ -17,6 +20,7 @@ from flywheel.environments import suites
 from flywheel.ports import Part, Policies
 from flywheel.store.catalogue import DeltaCatalogue
 from flywheel.store.checkpoints import ObjectCheckpoints
+from flywheel.store.chronicle import RecordedChronicle
 from flywheel.store.episodes import DeltaEpisodes
 from flywheel.store.labels import DeltaLabels
 from flywheel.store.objects import open_objects
@@ -41,6 +45,7 @@ class Workshop:
         self.config, self.store = config, store
         self.objects = open_objects(store, patience=Patience(deadline_s=config.storage.deadline_s))
         self.records = JsonRecords(objects=self.objects)
+        self.chronicle = RecordedChronicle(records=self.records)
         self.policies = ObjectPolicies(objects=self.objects)
         self.checkpoints = ObjectCheckpoints(objects=self.objects)
         self.episodes = DeltaEpisodes(objects=self.objects)
@@ -74,6 +79,9 @@ class Workshop:
                 for task in suite.tasks
             },
             collect_episodes_per_task=config.collect.episodes_per_task,
+            allocation=AllocationRules(
+                allocation=config.collect.allocation, floor=config.collect.floor, revisit=config.collect.revisit
+            ),
             sharpness=config.collect.sharpness,
             random_actions=config.collect.random_actions,
             evaluate_episodes_per_task=config.evaluate.episodes_per_task,
@@ -84,7 +92,7 @@ class Workshop:
             temperature=train.temperature,
             learning_rate=train.learning_rate,
             initial_weights=train.initial_weights,
-            gate=PromotionGate(min_episodes=config.evaluate.episodes_per_task, margin=config.gate.margin),
+            gate=_gate_rules(config.gate),
         )
 
     def collector(self) -> Collector:
@@ -159,6 +167,22 @@ def _mixture(section: MixtureConfig) -> Mixture:
         tasks=section.tasks,
         outcomes={str(name): weight for name, weight in section.outcomes.items()},
         half_life_iterations=section.half_life_iterations,
+    )
+
+
+def _gate_rules(section: GateConfig) -> GateRules:
+    return GateRules(
+        budget=ErrorBudget(scheme=section.scheme, total=section.error_budget, attempts=section.attempts),
+        max_pairs=section.max_pairs,
+        batch=section.batch,
+        margin=section.margin,
+        narrow_margin=section.narrow_margin,
+        margins=section.margins,
+        near_perfect=section.near_perfect,
+        improvement=section.improvement,
+        anchor=section.anchor,
+        label_errors={task: LabelErrors(**errors.model_dump()) for task, errors in section.label_errors.items()},
+        approval=section.approval,
     )
 
 

@@ -115,9 +115,9 @@ def decide_fates(folder: Path, fates: Mapping[int, str]) -> None:
     (folder / FATES).write_text(json.dumps(fates))
 
 
-def counting_requests(num_episodes: int, *, iteration: int = 0) -> list[EpisodeRequest]:
+def counting_requests(num_episodes: int, *, iteration: int = 0, policy_id: str | None = None) -> list[EpisodeRequest]:
     """Seeds 0, 1, 2 ..."""
     return [
-        EpisodeRequest(task=TASK.name, seed=seed, iteration=iteration, source=Source.DEMONSTRATION)
+        EpisodeRequest(task=TASK.name, seed=seed, iteration=iteration, source=Source.DEMONSTRATION, policy_id=policy_id)
         for seed in range(num_episodes)
     ]

@@ -17,8 +17,12 @@ from flywheel.core.access import Scope, digest_of, new_secret
 from flywheel.core.commands import tokens
 from flywheel.journal import Progress
 from flywheel.lineage.tracer import Tracer
+from flywheel.service.signing import signing_secret
 from flywheel.store.chronicle import RecordedChronicle, utc_now
 from flywheel.workshop import Workshop
+
+
+SIGNING_KEY = b"a key of thirty-two bytes or more"
 
 
 @dataclass
@@ -69,8 +73,9 @@ def open_plane(
         policies=workshop.policies,
         lineage=Tracer(store=workshop.whole),
         watch=watch,
-        identify=TokenIdentity(chronicle=chronicle, now=now),
+        identify=TokenIdentity(control=chronicle.control, now=now),
         rates=Rates(requests_per_minute=requests_per_minute),
+        signing_secret=partial(signing_secret, SIGNING_KEY),
         now=now,
     )
     return plane, watch

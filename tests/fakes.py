@@ -258,7 +258,7 @@ class ScriptedCollectors:
     """`ports.Collectors`. An episode's arrays come from its seed, its outcome from a script."""
 
     def __init__(self, *, episodes: EpisodeTable, outcome: Callable[[EpisodeRequest, int], Outcome]) -> None:
-        """`outcome` is told the request and its place, from 0, among the requests of its task."""
+        """`outcome` is told the request and its place, from 0, among those asked at once of its policy and task."""
         self._episodes, self._outcome = episodes, outcome
         self.asked: list[tuple[list[EpisodeRequest], Behaviour]] = []
 
@@ -266,11 +266,12 @@ class ScriptedCollectors:
         self, requests: Sequence[EpisodeRequest], behaviour: Behaviour, observer: Observer
     ) -> tuple[list[Part], list[EpisodeSummary]]:
         self.asked.append((list(requests), behaviour))
-        places: Counter[str] = Counter()
+        places: Counter[tuple[str | None, str]] = Counter()
         made = []
         for request in requests:
-            made.append(self._make(request, self._outcome(request, places[request.task])))
-            places[request.task] += 1
+            place = (request.policy_id, request.task)
+            made.append(self._make(request, self._outcome(request, places[place])))
+            places[place] += 1
             observer.progress(len(made), len(requests))
         half = len(made) // 2
         parts = [replace(self._episodes.write(some), work_s=1.5) for some in (made[:half], made[half:]) if some]

@@ -16,8 +16,9 @@ import yaml
 
 from flywheel.config import parse
 from flywheel.core.episode import Source
-from flywheel.core.iteration import Iteration
-from flywheel.loop import final_key, record_key, recorded
+from flywheel.core.iteration import Iteration, Stage, record_key
+from flywheel.loop import final_key, recorded
+from flywheel.stages.collect import order as order_of_collect
 from flywheel.workshop import Workshop
 
 DEADLINE_S = 400.0
@@ -139,7 +140,7 @@ def inspect(settings: Mapping[str, Any], store: str, *, iterations: int) -> Find
         policies={
             outcome["policy_id"]: outcome["digest"]
             for iteration in journey
-            for outcome in [iteration.outcomes[iteration.stages[2]]]
+            for outcome in [iteration.outcomes[Stage.TRAIN]]
         },
     )
 
@@ -149,16 +150,19 @@ def expected(workshop: Workshop, journey: list[Iteration]) -> list[str]:
     plan, last = workshop.plan(), journey[-1]
     live = workshop.records.read(record_key(last.number, "deploy"))["live"]
     assert workshop.records.read(final_key(last.number)) is not None, "the final assessment is missing"
-    evaluated = dict.fromkeys(plan.tasks, plan.evaluate_episodes_per_task)
-    collected = dict.fromkeys(plan.tasks, plan.collect_episodes_per_task)
+    found: list[str] = []
     asked = [(Source.DEMONSTRATION, 0, plan.demonstrations, None)]
     for iteration in journey:
-        judged = [iteration.outcomes[iteration.stages[2]]["policy_id"], iteration.live]
+        judged = [iteration.outcomes[Stage.TRAIN]["policy_id"], iteration.live]
+        evidence = iteration.outcomes[Stage.EVALUATE]["evidence"]
+        evaluated = dict.fromkeys(plan.tasks, plan.evaluate_episodes_per_task)
+        if evidence is not None:
+            evaluated = {task: len(letters) for task, letters in evidence["pairs"].items()}
         asked += [(Source.EVALUATION, iteration.number, evaluated, one) for one in judged if one is not None]
         if iteration.number:
-            asked.append((Source.COLLECTION, iteration.number, collected, iteration.live))
+            found += [request.episode_id for request in order_of_collect(iteration, plan).requests]
     asked.append((Source.FINAL, last.number, dict.fromkeys(plan.tasks, plan.final_episodes_per_task), live))
-    return [
+    return found + [
         request.episode_id
         for source, number, episodes_per_task, policy_id in asked
         for request in plan.requests(source, iteration=number, episodes_per_task=episodes_per_task, policy_id=policy_id)

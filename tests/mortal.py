@@ -7,6 +7,10 @@ from typing import Any
 from flywheel.ports import Ports
 
 
+UNDYING = ("plan", "contract", "brake", "by", "owner", "rest")
+"""What is no port, or does nothing that lasts."""
+
+
 class KilledError(BaseException):
     """The process is gone: nothing in it may catch this."""
 
@@ -44,6 +48,6 @@ def mortal(ports: Ports, clock: Clock) -> Ports:
     dressed = {
         field.name: _Mortal(getattr(ports, field.name), clock)
         for field in fields(ports)
-        if field.name not in ("plan", "contract")
+        if field.name not in UNDYING
     }
     return replace(ports, **dressed)

@@ -5,6 +5,7 @@ from typing import Any
 
 from fakes import MemoryRecords
 
+from flywheel.core.gate import PromotionGate
 from flywheel.core.policy import SuccessRate
 
 CONFIG: dict[str, Any] = {
@@ -43,6 +44,36 @@ def results(
     return {task: result(count, episodes, time_s) for task, count in zip(tasks, successes, strict=True)}
 
 
+def planned(tasks: Sequence[str], *, live: str | None, number: int) -> dict[str, Any]:
+    """Of a gate with the default settings, where a version is live."""
+    gate = PromotionGate(
+        alpha=0.02,
+        boundary=2.19,
+        max_pairs=200,
+        batch=25,
+        margins=dict.fromkeys(tasks, 0.1),
+        targets=tuple(tasks[:1]),
+    )
+    return {
+        "live": live,
+        "candidate": f"policy-{number - 1:04d}" if number else None,
+        "collect": {task: {"fresh": 40, "revisit": [7]} for task in tasks} if number else {},
+        "gate": None if live is None else gate.plain,
+        "planned_pairs": None if live is None else 120,
+        "budget": {"number": 0, "attempts": max(0, number - 1), "promotions": 0},
+        "approval": "none",
+    }
+
+
+def evidence(tasks: Sequence[str]) -> dict[str, Any]:
+    """Of two looks; the second is the last."""
+    gate = PromotionGate.of({**planned(tasks, live="policy", number=1)["gate"], "max_pairs": 50, "boundary": 0.5})
+    letters = {task: "B" * 20 + "W" * 8 + "L" * 2 + "B" * 20 for task in tasks}
+    verdict = gate.judge(letters)
+    looks = [look.plain for look in verdict.looks]
+    return {"alpha": gate.alpha, "pairs": letters, "anchor_pairs": {}, "looks": looks}
+
+
 def write_iteration(
     records: MemoryRecords,
     number: int,
@@ -56,14 +87,16 @@ def write_iteration(
     time_s: float = 2.0,
     trained: Mapping[str, Any] | None = None,
 ) -> None:
-    """Of 50 evaluation episodes per task; each stage takes 10 s. `until` is the last stage with a record;
-    `trained` is added to the train record."""
+    """Of 50 evaluation episodes per task; each stage takes 10 s, planning none. `until` is the last stage with a
+    record; `trained` is added to the train record."""
     policy = f"policy-{number:04d}"
     key = f"iterations/{number:04d}"
     first = "collect" if number else "ingest"
     before = f"policy-{number - 1:04d}" if number else None
     digests = {"episodes": "e" * 64, "labels": "d" * 64}
+    deployed = records.read(f"iterations/{number - 1:04d}/deploy")
     outcomes: dict[str, dict[str, Any]] = {
+        "plan": planned(tasks, live=None if deployed is None else deployed["live"], number=number),
         first: {
             "episodes_version": 2 * number + 1,
             "data_digests": {"episodes": "e" * 64},
@@ -95,16 +128,19 @@ def write_iteration(
             "policy_id": policy,
             "episodes_version": 2 * number + 2,
             "data_digests": {"episodes": "f" * 64},
+            "transactions": [f"{number:04d}-evaluate-050"],
             "tasks": results(successes, 50, time_s, tasks),
             "live": before,
             "live_tasks": results(live, 50, time_s, tasks) if live is not None else None,
             "decision": "promote" if promote else "reject",
-            "reason": "mean success 0.800 against 0.700",
+            "reason": "not worse on any task" if promote else "budget:improvement not shown",
+            "evidence": None if live is None else evidence(tasks),
         },
         "deploy": {"live": policy if promote else (live_after or before), "deployed": promote},
     }
     for stage, outcome in outcomes.items():
-        records.write(f"{key}/{stage}", {**outcome, "wall_s": 10.0, "iteration": number, "stage": stage})
+        wall_s = 0.0 if stage == "plan" else 10.0
+        records.write(f"{key}/{stage}", {**outcome, "wall_s": wall_s, "iteration": number, "stage": stage})
         if stage == until:
             break
 

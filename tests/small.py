@@ -35,6 +35,7 @@ def small_settings(**changes: Any) -> dict[str, Any]:
         "train": {"num_updates": [60, 30], "batch_size": 32, "checkpoint_every": 20, "warmup_updates": 5},
         "collect": {"episodes_per_task": 2, "num_environments": 4},
         "evaluate": {"episodes_per_task": 2, "final_episodes_per_task": 2},
+        "gate": {"max_pairs": 2, "batch": 1},
     }
     return values | changes
 

@@ -1,7 +1,9 @@
 """A finished run on a real store: made-up episodes and weights, real tables, records and manifests."""
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from small import small_settings
@@ -12,6 +14,7 @@ from flywheel.config import parse
 from flywheel.store.identity import claim
 from flywheel.store.objects import open_objects
 from flywheel.store.records import JsonRecords
+from flywheel.store.sealed import seal, unseal
 from flywheel.store.whole import Store, open_store
 
 ITERATIONS = 2
@@ -93,3 +96,11 @@ def flip(path: Path, at: int = -100) -> None:
 def tree(root: Path) -> dict[str, bytes]:
     """Every file below."""
     return {str(path.relative_to(root)): path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file()}
+
+
+def edited(folder: Path, stage: str, change: Callable[[dict[str, Any]], object]) -> None:
+    """The record of iteration 1's stage is another hand's, sealed like ours."""
+    path = folder / f"records/iterations/0001/{stage}.json"
+    content = unseal(path.read_bytes(), name=stage)
+    change(content)
+    path.write_bytes(seal(content, name=stage))

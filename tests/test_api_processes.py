@@ -31,7 +31,7 @@ def servers(desk: Desk, tmp_path: Path) -> Iterator[list[str]]:
             with (tmp_path / f"server-{number}.log").open("w") as log:
                 running.append(
                     subprocess.Popen(
-                        [sys.executable, str(TESTS / "answering.py"), desk.plane.store],
+                        [sys.executable, str(TESTS / "api_process.py"), desk.plane.store],
                         cwd=TESTS.parent,
                         stdin=subprocess.PIPE,
                         stdout=subprocess.PIPE,

@@ -16,7 +16,7 @@ def test_the_live_version_takes_its_most_likely_actions():
     collectors = ScriptedCollectors(episodes=world.episodes, outcome=world.script)
     outcome = assess(SECOND, "policy-0001", world.ports(collectors=collectors))
     ((requests, behaviour),) = collectors.asked
-    assert behaviour == Behaviour(policy_id="policy-0001", sampled=False)
+    assert behaviour == Behaviour(sampled=False)
     assert {request.source for request in requests} == {Source.FINAL}
     assert outcome["policy_id"] == "policy-0001"
     assert {task: result["episodes"] for task, result in outcome["tasks"].items()} == {REACH: 5, PUSH: 5}
@@ -24,8 +24,9 @@ def test_the_live_version_takes_its_most_likely_actions():
 
 def test_its_initial_states_are_met_nowhere_else():
     world = World()
-    collect(SECOND, world.ports())
-    evaluate(SECOND, world.ports())
+    planned = world.planned(SECOND)
+    collect(planned, world.ports())
+    evaluate(planned, world.ports())
     seen = {episode.seed for episode in world.episodes.summaries()}
     assess(SECOND, "policy-0001", world.ports())
     final = [episode.seed for episode in world.episodes.summaries() if episode.source is Source.FINAL]

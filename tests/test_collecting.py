@@ -68,7 +68,7 @@ class Demonstrator:
         return [np.full(BODIES[task].action_size, 0.25, np.float32) for task in tasks]
 
 
-DEMONSTRATOR = Behaviour(policy_id=None, sampled=True)
+DEMONSTRATOR = Behaviour(sampled=True)
 
 
 @pytest.fixture
@@ -161,7 +161,7 @@ def test_an_episode_that_crashes_is_summarised_and_stored_with_its_error(episode
 
 def test_the_asked_for_policy_version_acts(episodes, policies):
     asked = requests(3, policy_id="p0003") + requests(3, policy_id="p0003", task="suite/turn")
-    made = list(collect(asked, Behaviour(policy_id="p0003", sampled=True), episodes=episodes, policies=policies))
+    made = list(collect(asked, Behaviour(sampled=True), episodes=episodes, policies=policies))
     by_id = stored(episodes, made)
     assert {episode.behaviour_policy for episode in by_id.values()} == {"p0003"}
     assert len(np.unique(np.concatenate([episode.actions[:, 0] for episode in by_id.values()]))) > 1
@@ -169,9 +169,20 @@ def test_the_asked_for_policy_version_acts(episodes, policies):
     assert all(np.isin(episode.actions, bins).all() for episode in by_id.values())
 
 
+def test_one_policy_after_the_other_acts_as_they_are_asked_for(episodes, policies):
+    asked = [request for who in ("p0003", None) for request in requests(3, policy_id=who)]
+    made = list(collect(asked, Behaviour(sampled=True), episodes=episodes, policies=policies))
+    acted = [some.behaviour_policy for some in made if isinstance(some, EpisodeSummary)]
+    assert acted == ["p0003"] * 3 + ["demonstrator"] * 3
+    by_id = stored(episodes, made)
+    assert {episode.actions[0, 0] for episode in by_id.values() if episode.behaviour_policy == "demonstrator"} == {0.25}
+    # Both met the same initial states.
+    assert len({episode.seed for episode in by_id.values()}) == 3
+
+
 @pytest.mark.parametrize("sampled", [True, False])
 def test_the_same_requests_make_the_same_episodes_however_many_run_together(policies, sampled):
-    behaviour = Behaviour(policy_id="p0003", sampled=sampled, random_actions=0.3)
+    behaviour = Behaviour(sampled=sampled, random_actions=0.3)
     made = [
         list(collect(requests(9, policy_id="p0003"), behaviour, episodes=table, policies=policies, num_environments=n))
         for table, n in ((MemoryEpisodes(), 1), (MemoryEpisodes(), 9))
@@ -185,7 +196,7 @@ def test_random_actions_and_sampling_are_as_the_behaviour_says(policies):
         made = list(collect(requests(9, policy_id="p0003"), behaviour, episodes=table, policies=policies))
         return np.concatenate([episode.actions for episode in stored(table, made).values()])
 
-    plain = Behaviour(policy_id="p0003", sampled=False)
+    plain = Behaviour(sampled=False)
     bins = make_network().action_values.numpy()
     assert np.isin(actions(plain), bins).all()
     assert not np.isin(actions(replace(plain, random_actions=1.0)), bins).any()
@@ -193,7 +204,7 @@ def test_random_actions_and_sampling_are_as_the_behaviour_says(policies):
 
 
 def test_a_damaged_policy_version_is_named_before_anything_runs(episodes, policies):
-    behaviour = Behaviour(policy_id="p0004", sampled=True)
+    behaviour = Behaviour(sampled=True)
     with pytest.raises(CheckpointError, match="policy p0004: not readable as safetensors"):
         next(collect(requests(1, policy_id="p0004"), behaviour, episodes=episodes, policies=policies))
 

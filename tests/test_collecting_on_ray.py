@@ -16,14 +16,14 @@ from flywheel.cluster.collecting import RayCollectors
 from flywheel.cluster.session import RaySession
 from flywheel.core.behaviour import Behaviour
 from flywheel.core.episode import Episode, Outcome
-from flywheel.core.errors import CheckpointError, EnvironmentFailure
+from flywheel.core.errors import CancelledError, CheckpointError, EnvironmentFailure, StoppedError
 from flywheel.ports import Notice, Part
 from flywheel.store.episodes import DeltaEpisodes
 from flywheel.store.objects import open_objects
 from flywheel.store.policies import ObjectPolicies
 from flywheel.workers.collecting import Collector
 
-DEMONSTRATOR = Behaviour(policy_id=None, sampled=False)
+DEMONSTRATOR = Behaviour(sampled=False)
 TIMEOUT_S = 5.0
 
 
@@ -150,7 +150,7 @@ def test_an_environment_that_raises_costs_its_own_episode_only(rig: Rig):
 
 def test_a_missing_policy_is_told_as_what_it_is_and_collecting_goes_on(rig: Rig):
     with pytest.raises(CheckpointError, match="missing-policy"):
-        rig.collectors.collect(counting_requests(2), Behaviour(policy_id="missing-policy", sampled=True), Listener())
+        rig.collectors.collect(counting_requests(2, policy_id="missing-policy"), Behaviour(sampled=True), Listener())
     assert len(rig.made({})[0]) == 10
 
 
@@ -192,3 +192,30 @@ def test_a_collector_that_waits_for_the_store_is_not_taken_for_hanging(ray_sessi
         collectors.close()
     assert ([part.num_rows for part in parts], len(summaries)) == ([3], 3)
     assert listener.events == ["collector 0: the store is away"]
+
+
+def test_when_the_brake_is_pulled_what_was_finished_is_written(ray_session: RaySession, tmp_path: Path):
+    listener = Listener()
+
+    def brake() -> StoppedError | None:
+        return CancelledError("enough") if listener.reports and listener.reports[-1][0] >= 3 else None
+
+    objects = open_objects(str(tmp_path / "store"))
+    episodes = DeltaEpisodes(objects=objects)
+    decide_fates(tmp_path, {})
+    collectors = RayCollectors(
+        collector=CountingCollectors(
+            writer=DirectWriter(episodes), policies=ObjectPolicies(objects=objects), folder=tmp_path, num_environments=2
+        ),
+        episodes=episodes,
+        num_collectors=1,
+        num_environments=2,
+        episode_timeout_s=TIMEOUT_S,
+        brake=brake,
+    )
+    requests = counting_requests(400)
+    parts, made = collectors.collect(requests, DEMONSTRATOR, listener)
+    collectors.close()
+    assert 3 <= len(made) < len(requests)
+    episodes.commit(parts, transaction="kept")
+    assert [some.episode_id for some in episodes.summaries()] == sorted(some.episode_id for some in made)

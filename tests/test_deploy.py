@@ -16,8 +16,9 @@ def evaluated(world, *, decision, live="policy-0000"):
     labelled = {Stage.RELABEL: {"episodes_version": 0, "labels_version": 0, "data_digests": {}}}
     train(Iteration(number=0, outcomes=labelled), world.ports())
     outcomes = {**labelled, Stage.TRAIN: train(Iteration(number=1, outcomes=labelled), world.ports())}
-    verdict = evaluate(Iteration(number=1, live=live, outcomes=outcomes), world.ports())
-    return Iteration(number=1, live=live, outcomes={**outcomes, Stage.EVALUATE: {**verdict, "decision": decision}})
+    planned = world.planned(Iteration(number=1, live=live, outcomes=outcomes))
+    verdict = {**evaluate(planned, world.ports()), "decision": decision}
+    return Iteration(number=1, live=live, outcomes={**planned.outcomes, Stage.EVALUATE: verdict})
 
 
 def test_a_promoted_candidate_becomes_the_live_version():

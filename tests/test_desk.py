@@ -12,6 +12,7 @@ from flywheel.core.iteration import Iteration, Stage
 from flywheel.exchange.desk import export_files, import_files, query
 from flywheel.exchange.exporting import Selection
 from flywheel.stages.ingest import ingest
+from flywheel.stages.plan import plan
 from flywheel.stages.relabel import relabel
 from flywheel.stages.train import train
 
@@ -54,6 +55,7 @@ def test_uploads_are_labelled_and_trained_on_by_the_next_iteration(store, rows):
     config = small_config(train={"num_updates": [2], "batch_size": 8, "checkpoint_every": 2, "warmup_updates": 1})
     ports = wiring.local(config, store, Notebook())
     iteration = Iteration(number=0)
+    iteration = iteration.completed(Stage.PLAN, plan(iteration, ports))
     iteration = iteration.completed(Stage.INGEST, ingest(iteration, ports))
     iteration = iteration.completed(Stage.RELABEL, relabel(iteration, ports))
     uploads = ports.episodes.summaries(source=Source.UPLOAD)

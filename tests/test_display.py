@@ -27,14 +27,24 @@ def happened(kind, stage=None, iteration=1, progress=None, message="", **outcome
 
 
 def test_an_iteration_is_announced_by_its_first_stage():
-    assert shown(happened("started", "ingest", 0)) == "iteration 0  pretraining\n"
-    assert shown(happened("started", "collect", 3)) == "iteration 3  improvement\n"
+    assert shown(happened("started", "plan", 0)) == "iteration 0  pretraining\n"
+    assert shown(happened("started", "plan", 3)) == "iteration 3  improvement\n"
     assert shown(happened("started", "relabel", 3)) == ""
 
 
 @pytest.mark.parametrize(
     ("stage", "outcome", "line"),
     [
+        (
+            "plan",
+            {
+                "live": "policy-0000",
+                "collect": {"suite/reach-v3": {"fresh": 40, "revisit": [1, 2]}, "push-v3": {"fresh": 9, "revisit": []}},
+                "gate": {"alpha": 0.02},
+            },
+            "policy-0000 is live; collect reach-v3 42, push-v3 9; gate alpha 0.02",
+        ),
+        ("plan", {"live": None, "collect": {}, "gate": None}, "nobody is live"),
         ("ingest", {"tasks": results([30, 10], 40)}, "reach-v3 75%, push-v3 25% (n 40 each)"),
         ("collect", {"tasks": results([40, 0], 40)}, "reach-v3 100%, push-v3 0% (n 40 each)"),
         ("relabel", {"labels_version": 7}, "labels at version 7"),
@@ -70,6 +80,7 @@ def test_events_are_told_as_they_are():
 def test_elsewhere_than_on_a_terminal_there_are_no_bars_and_no_colours():
     progress = Progress(iteration=1, stage="collect", done=3, total=10)
     text = shown(
+        happened("started", "plan"),
         happened("started", "collect", progress=progress),
         News(happenings=(), progress=progress),
         happened("completed", "collect", wall_s=1.0, tasks=results([1, 1], 2)),

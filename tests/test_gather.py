@@ -6,7 +6,7 @@ from flywheel.core.behaviour import Behaviour
 from flywheel.core.episode import EpisodeSummary, Outcome, Source
 from flywheel.stages.gather import gather, results
 
-BEHAVIOUR = Behaviour(policy_id="policy-0001", sampled=False)
+BEHAVIOUR = Behaviour(sampled=False)
 
 
 def requests_of(world, source=Source.EVALUATION, policy_id="policy-0001"):

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -154,7 +155,10 @@ def test_many_episodes_take_several_parts_and_one_transaction(desk):
 def test_a_record_says_where_uploads_came_from(desk):
     done = desk.bring(found(0), found(1, task="suite/push"))
     (key,) = desk.records.keys("uploads/")
-    assert desk.records.read(key) == {
+    record = desk.records.read(key)
+    assert datetime.fromisoformat(record["at"]).tzinfo is UTC
+    assert record == {
+        "at": record["at"],
         "transaction": done.transaction,
         "episodes_version": 1,
         "format": "parquet",

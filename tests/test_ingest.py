@@ -22,7 +22,7 @@ def test_the_demonstrators_act():
     collectors = ScriptedCollectors(episodes=world.episodes, outcome=world.script)
     ingest(Iteration(number=0), world.ports(collectors=collectors))
     ((_, behaviour),) = collectors.asked
-    assert behaviour == Behaviour(policy_id=None, sampled=True)
+    assert behaviour == Behaviour(sampled=True)
 
 
 def test_demonstrations_that_were_committed_are_not_made_again():

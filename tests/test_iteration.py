@@ -5,7 +5,9 @@ from flywheel.core.iteration import PRODUCTS, Iteration, Stage
 
 
 def outcome(stage, **values):
-    return dict.fromkeys(PRODUCTS[stage], 0) | values
+    """Of the plan: nobody is live."""
+    nobody = {"live": None, "candidate": None} if stage is Stage.PLAN else {}
+    return dict.fromkeys(PRODUCTS[stage], 0) | nobody | values
 
 
 def finished(iteration, **values):
@@ -15,8 +17,8 @@ def finished(iteration, **values):
 
 
 def test_pretraining_has_demonstrations_instead_of_its_own_episodes():
-    assert Iteration(number=0).stages == ("ingest", "relabel", "train", "evaluate", "deploy")
-    assert Iteration(number=1).stages == ("collect", "relabel", "train", "evaluate", "deploy")
+    assert Iteration(number=0).stages == ("plan", "ingest", "relabel", "train", "evaluate", "deploy")
+    assert Iteration(number=1).stages == ("plan", "collect", "relabel", "train", "evaluate", "deploy")
 
 
 @pytest.mark.parametrize("number", [0, 1])
@@ -45,9 +47,15 @@ def test_a_stage_must_have_produced_everything(stage):
 
 def test_completing_changes_nothing_that_was_there():
     before = Iteration(number=0)
-    after = before.completed(Stage.INGEST, outcome(Stage.INGEST))
+    after = before.completed(Stage.PLAN, outcome(Stage.PLAN))
     assert before.remaining() == before.stages
-    assert after.outcomes == {Stage.INGEST: {"episodes_version": 0, "data_digests": 0, "tasks": 0}}
+    assert after.outcomes == {Stage.PLAN: outcome(Stage.PLAN)}
+
+
+def test_the_plan_says_who_is_live_and_what_was_trained_last():
+    given = Iteration(number=3, live="p0001", candidate="p0002")
+    planned = given.completed(Stage.PLAN, outcome(Stage.PLAN, live="p0000", candidate="p0001"))
+    assert (planned.live, planned.candidate) == ("p0000", "p0001")
 
 
 def test_the_following_turn_knows_the_live_version_and_the_last_candidate():
@@ -56,5 +64,5 @@ def test_the_following_turn_knows_the_live_version_and_the_last_candidate():
 
 
 def test_a_turn_that_is_not_finished_has_no_following():
-    with pytest.raises(IterationError, match="iteration 0: ingest is still to do"):
+    with pytest.raises(IterationError, match="iteration 0: plan is still to do"):
         Iteration(number=0).following()

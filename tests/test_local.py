@@ -13,7 +13,7 @@ from flywheel.local import LocalCollectors, LocalEndpoint, LocalRelabeler, Local
 from flywheel.ports import Notice, Part
 from flywheel.workers.collecting import summary
 
-BEHAVIOUR = Behaviour(policy_id=None, sampled=True)
+BEHAVIOUR = Behaviour(sampled=True)
 OBSERVATIONS = {
     "hand": np.random.default_rng(0).normal(size=(4, 1, 2)).astype(np.float32),
     "angle": np.random.default_rng(1).normal(size=(4, 1, 1)).astype(np.float32),

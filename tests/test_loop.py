@@ -1,19 +1,20 @@
 import pytest
-from fakes import MemoryEndpoint, MemoryRecords, Notebook, ScriptedCollectors
+from fakes import MemoryEndpoint, Notebook, ScriptedCollectors
 from mortal import Clock, KilledError, mortal
-from world import CLOCKED, PUSH, REACH, World, contents, skilled
+from world import CLOCKED, PUSH, REACH, World, contents, make_rules, skilled, starts
 
+from flywheel.core.allocation import AllocationRules
+from flywheel.core.entry import Action
 from flywheel.core.episode import Outcome, Source
 from flywheel.core.errors import EndpointError, IterationError, RecordExistsError
-from flywheel.core.gate import PromotionGate
-from flywheel.core.iteration import Iteration, Stage
+from flywheel.core.iteration import Iteration, Stage, record_key
 from flywheel.core.plan import InitialWeights
-from flywheel.loop import final_key, reached, record_key, recorded, run, turn
+from flywheel.loop import final_key, reached, recorded, run
 
-PRETRAINING = ["ingest", "relabel", "train", "evaluate", "deploy"]
+PRETRAINING = ["plan", "ingest", "relabel", "train", "evaluate", "deploy"]
 OF_VERSIONS = ("episodes_version", "trained_on", "data_digests", "digest", "file_digests")
 """What a record says about versions of tables; an assessment in between adds one."""
-IMPROVEMENT = ["collect", "relabel", "train", "evaluate", "deploy"]
+IMPROVEMENT = ["plan", "collect", "relabel", "train", "evaluate", "deploy"]
 
 
 def stages(number, names):
@@ -22,6 +23,12 @@ def stages(number, names):
 
 def record(world, number, stage):
     return world.records.read(record_key(number, stage))
+
+
+def told(world, action):
+    """The stages, or the subjects, of the entries with this action."""
+    entries = [entry for entry in world.ports().chronicle.control().entries if entry.action is action]
+    return [entry.details.get("stage", entry.subject) for entry in entries]
 
 
 def test_a_whole_run_is_pretraining_improvements_and_a_final_assessment():
@@ -56,7 +63,7 @@ def test_every_record_says_how_long_its_stage_took_and_observers_hear_the_same()
 
 
 def test_after_a_rejection_the_live_version_stays_and_goes_on_collecting():
-    world = World(script=skilled({"policy-0000": 3, "policy-0001": 0, "policy-0002": 4}))
+    world = World(script=skilled({"policy-0000": 3, "policy-0001": 0, "policy-0002": 7}))
     endpoint = MemoryEndpoint(policies=world.policies)
     run(world.ports(endpoint=endpoint), iterations=2)
     assert record(world, 1, "evaluate")["decision"] == "reject"
@@ -81,9 +88,9 @@ def test_after_a_rejection_training_goes_on_from_where_the_plan_says(initial, pa
 
 
 def test_it_stops_when_the_live_version_is_good_enough():
-    # policy-0001 succeeds in 3 of 4 evaluation episodes of each task.
+    # policy-0001 succeeds in 4 of each 8 evaluation episodes of each task.
     world = World()
-    assert run(world.ports(), iterations=5, until=0.75).number == 1
+    assert run(world.ports(), iterations=5, until=0.5).number == 1
     assert world.observer.completed[-1] == (1, "final")
 
 
@@ -98,14 +105,14 @@ def test_it_goes_on_to_the_last_iteration_where_nothing_is_good_enough():
 
 
 def test_a_rejected_candidate_is_not_what_was_reached():
-    # On reach the candidate loses everything, so it is rejected; the live version has (2/4 + 2/4) / 2.
+    # On reach the candidate loses everything, so it is rejected; the live version has (4/8 + 4/8) / 2.
     def script(request, place):
-        count = {("policy-0001", PUSH): 4}.get((request.policy_id, request.task), 0)
-        count = 2 if request.policy_id == "policy-0000" else count
+        count = {("policy-0001", PUSH): 8}.get((request.policy_id, request.task), 0)
+        count = 4 if request.policy_id == "policy-0000" else count
         return Outcome.SUCCESS if place < count else Outcome.FAILURE
 
     world = World(script=script)
-    first = turn(turn(Iteration(number=0), world.ports()).following(), world.ports())
+    first = run(world.ports(), iterations=1)
     assert first.outcomes[Stage.EVALUATE]["decision"] == "reject"
     assert reached(first, 0.5)
     assert not reached(first, 0.51)
@@ -153,14 +160,14 @@ def test_evaluation_episodes_are_labelled_once_and_final_ones_never():
 
 
 def test_seeds_are_shared_only_by_the_two_halves_of_an_evaluation():
-    world = World()
+    world = World(allocation=AllocationRules(revisit=0.0))
     run(world.ports(), iterations=2)
     by_seed = {}
     for episode in world.episodes.summaries():
         by_seed.setdefault((episode.task, episode.seed), []).append(episode)
     shared = [some for some in by_seed.values() if len(some) > 1]
-    # 4 episodes of each of 2 tasks in iterations 1 and 2.
-    assert len(shared) == 16
+    # 16 episodes of each of 2 tasks in iterations 1 and 2.
+    assert len(shared) == 64
     for some in shared:
         assert len(some) == 2
         assert {episode.source for episode in some} == {Source.EVALUATION}
@@ -188,27 +195,38 @@ def test_an_endpoint_that_lies_stops_the_run_before_its_record():
     assert world.records.read(final_key(1)) is not None
 
 
-class LazyRecords(MemoryRecords):
-    """Somebody else records a stage while this process works on it."""
+class Rival(Notebook):
+    """Another process records the stage while this one works on it."""
 
-    def read(self, key):
-        return None
+    def __init__(self, world, theirs):
+        super().__init__()
+        self.world, self.theirs = world, theirs
+
+    def stage_started(self, iteration, stage):
+        super().stage_started(iteration, stage)
+        if stage == Stage.INGEST:
+            self.world.records.write(record_key(iteration, stage), self.theirs)
 
 
 def test_a_stage_that_somebody_else_recorded_meanwhile_is_not_recorded_twice():
-    world = World()
-    run(world.ports(), iterations=0)
-    late = LazyRecords()
-    late.write(record_key(0, Stage.INGEST), record(world, 0, Stage.INGEST))
+    world, whole = World(), World()
+    run(whole.ports(), iterations=0)
+    theirs = record(whole, 0, Stage.INGEST)
     with pytest.raises(RecordExistsError):
-        run(world.ports(records=late), iterations=0)
+        run(world.ports(observer=Rival(world, theirs)), iterations=0)
+    assert record(world, 0, Stage.INGEST) == theirs
+    assert told(world, Action.STAGE_COMPLETED) == ["plan"]
+    run(world.ports(), iterations=0)
+    assert told(world, Action.STAGE_COMPLETED) == PRETRAINING
+    assert contents(world.ports()) == contents(whole.ports())
 
 
 def test_a_record_that_lacks_what_its_stage_must_produce_is_refused():
     world = World()
+    world.records.write(record_key(0, Stage.PLAN), world.planned(Iteration(number=0)).outcomes[Stage.PLAN])
     world.records.write(record_key(0, Stage.INGEST), {"episodes_version": 1})
     with pytest.raises(IterationError, match="iteration 0: ingest did not produce data_digests, tasks"):
-        recorded(Iteration(number=0), world.ports())
+        recorded(0, world.ports())
 
 
 def tiny():
@@ -218,8 +236,14 @@ def tiny():
         collect_episodes_per_task=1,
         evaluate_episodes_per_task=1,
         final_episodes_per_task=1,
-        gate=PromotionGate(min_episodes=1, margin=0.25),
+        gate=make_rules(max_pairs=2, batch=1),
     )
+
+
+def lives_told_once(world):
+    """No process says twice that it began an iteration."""
+    began = starts(world.ports())
+    return len(began) == len(set(began))
 
 
 def undisturbed():
@@ -246,6 +270,7 @@ def test_wherever_a_run_is_killed_the_same_command_ends_as_if_nothing_had_happen
         assert redone.isdisjoint(done), moment
         asked_again = {request.episode_id for requests, _ in collectors.asked for request in requests}
         assert asked_again.isdisjoint(made), moment
+        assert lives_told_once(world), moment
 
 
 def test_a_run_that_is_killed_again_and_again_ends_as_if_nothing_had_happened():
@@ -261,10 +286,12 @@ def test_a_run_that_is_killed_again_and_again_ends_as_if_nothing_had_happened():
             continue
     assert lives > 3
     assert contents(world.ports()) == expected
+    assert len(starts(world.ports())) > 3
+    assert lives_told_once(world)
 
 
 def test_a_run_killed_after_a_rejection_knows_the_live_version_and_the_candidate_again():
-    script = skilled({"policy-0000": 3, "policy-0001": 0, "policy-0002": 4})
+    script = skilled({"policy-0000": 3, "policy-0001": 0, "policy-0002": 7})
     expected = World(script=script)
     run(expected.ports(), iterations=2)
     for stage in range(len(IMPROVEMENT)):

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
+from world import make_rules
 
+from flywheel.core.allocation import AllocationRules, Portion
 from flywheel.core.episode import Source
-from flywheel.core.gate import PromotionGate
 from flywheel.core.mixture import Mixture
 from flywheel.core.plan import InitialWeights, Plan, at, initial_state_seed
 
@@ -22,7 +23,8 @@ def make_plan(**changes):
         "temperature": (0.02,),
         "learning_rate": (1e-3,),
         "initial_weights": InitialWeights.CANDIDATE,
-        "gate": PromotionGate(min_episodes=1, margin=0.1),
+        "allocation": AllocationRules(),
+        "gate": make_rules(),
     }
     return Plan(**(values | changes))
 
@@ -83,3 +85,24 @@ def test_seeds_are_the_same_on_every_machine():
 @pytest.mark.parametrize(("iteration", "value"), [(0, 0.9), (1, 0.5), (2, 0.1), (3, 0.1), (99, 0.1)])
 def test_the_last_value_of_a_schedule_holds_from_there_on(iteration, value):
     assert at((0.9, 0.5, 0.1), iteration) == value
+
+
+def test_a_later_batch_goes_on_where_the_one_before_ended():
+    plan = make_plan()
+    both = plan.requests(Source.EVALUATION, iteration=1, episodes_per_task={"a/x": 4, "b/y": 4})
+    later = plan.requests(Source.EVALUATION, iteration=1, episodes_per_task={"a/x": 4, "b/y": 4}, first=2)
+    assert later == both[4:]
+    assert [request.seed for request in later if request.task == "a/x"] == plan.seeds(
+        Source.EVALUATION, iteration=1, task="a/x", count=4
+    )[2:]
+
+
+def test_a_collection_meets_fresh_states_and_some_again_but_none_twice():
+    plan = make_plan()
+    fresh = plan.seeds(Source.COLLECTION, iteration=1, task="a/x", count=2)
+    portions = {"a/x": Portion(fresh=2, revisit=(7, fresh[1], 9)), "b/y": Portion(fresh=1)}
+    asked = plan.collection(iteration=1, portions=portions, policy_id="p0000")
+    assert [request.seed for request in asked if request.task == "a/x"] == [*fresh, 7, 9]
+    assert [request.task for request in asked] == ["a/x", "b/y", "a/x", "a/x", "a/x"]
+    assert {(request.source, request.policy_id) for request in asked} == {(Source.COLLECTION, "p0000")}
+    assert len({request.episode_id for request in asked}) == len(asked)

@@ -18,16 +18,18 @@ def relabeler_of(world):
 
 
 def after_ingest(world):
-    return Iteration(number=0).completed(Stage.INGEST, ingest(Iteration(number=0), world.ports()))
+    first = world.planned(Iteration(number=0))
+    return first.completed(Stage.INGEST, ingest(first, world.ports()))
 
 
 def after_collect(world):
     """Iteration 1, when iteration 0 ended with an evaluation of policy-0000 and a final assessment."""
     ingest(Iteration(number=0), world.ports())
-    evaluate(Iteration(number=0, outcomes={Stage.TRAIN: {"policy_id": "policy-0000"}}), world.ports())
+    trained = Iteration(number=0, outcomes={Stage.TRAIN: {"policy_id": "policy-0000"}})
+    evaluate(world.planned(trained), world.ports())
     final = world.plan.requests(Source.FINAL, iteration=0, episodes_per_task={REACH: 2}, policy_id="policy-0000")
-    gather(final, Behaviour(policy_id="policy-0000", sampled=False), transaction="0000-final", ports=world.ports())
-    first = Iteration(number=1, live="policy-0000", candidate="policy-0000")
+    gather(final, Behaviour(sampled=False), transaction="0000-final", ports=world.ports())
+    first = world.planned(Iteration(number=1, live="policy-0000", candidate="policy-0000"))
     return first.completed(Stage.COLLECT, collect(first, world.ports()))
 
 
@@ -74,7 +76,7 @@ def test_an_upload_is_labelled_once_by_the_first_iteration_whose_episodes_come_a
     labels = world.labels.read(version=relabel(first, world.ports())["labels_version"])
     assert early in labels
     assert late not in labels
-    second = Iteration(number=1, live="policy-0000", candidate="policy-0000")
+    second = world.planned(Iteration(number=1, live="policy-0000", candidate="policy-0000"))
     second = second.completed(Stage.COLLECT, collect(second, world.ports()))
     relabeler = relabeler_of(world)
     relabel(second, world.ports(relabeler=relabeler))

@@ -47,7 +47,7 @@ def test_iterations_say_what_was_decided_and_who_is_live_after(report):
     assert [turn.parent for turn in report.iterations] == [None, "policy-0000", "policy-0001"]
     assert [turn.decision for turn in report.iterations] == ["promote", "reject", "promote"]
     assert [turn.live for turn in report.iterations] == ["policy-0000", "policy-0000", "policy-0002"]
-    assert report.iterations[1].reason == "mean success 0.800 against 0.700"
+    assert report.iterations[1].reason == "budget:improvement not shown"
 
 
 def test_an_iteration_holds_the_candidates_and_the_live_versions_results(report):
@@ -65,10 +65,10 @@ def test_iteration_0_collected_nothing_and_had_nobody_to_compare_with(report):
 
 
 def test_wall_time_is_that_of_all_stages_and_the_final_assessment(report):
-    # 3 iterations x 5 stages x 10 s + 20 s
+    # 3 iterations x 5 stages x 10 s + 20 s; the plans took no time.
     assert report.wall_s == 170.0
     assert report.iterations[0].stages["ingest"].wall_s == 10.0
-    assert list(report.iterations[1].stages) == ["collect", "relabel", "train", "evaluate", "deploy"]
+    assert list(report.iterations[1].stages) == ["plan", "collect", "relabel", "train", "evaluate", "deploy"]
 
 
 def test_the_final_assessment_is_that_of_the_last_live_version(report):
@@ -112,6 +112,7 @@ def test_a_store_without_records_is_refused_by_name():
 
 def test_a_record_that_lacks_what_a_report_needs_is_refused_by_name():
     records = MemoryRecords()
+    write_iteration(records, 0, [40, 30], until="plan")
     records.write(
         "iterations/0000/ingest",
         {"episodes_version": 1, "data_digests": {}, "tasks": {REACH: {"successes": 1}}, "wall_s": 1.0},
@@ -212,3 +213,26 @@ def test_a_final_assessment_before_later_iterations_does_not_count():
     write_final(records, 1, "policy-0001", [90, 88])
     # 2 iterations x 5 stages x 10 s + 20 s
     assert build_report(records, CONFIG).wall_s == 120.0
+
+
+def test_a_gate_says_what_it_was_and_what_it_saw(report):
+    assert report.iterations[0].gate is None
+    gate = report.iterations[1].gate
+    assert (gate.alpha, gate.attempt, gate.targets, gate.margins) == (0.02, 1, [REACH], {REACH: 0.1, PUSH: 0.1})
+    assert report.iterations[2].gate.attempt == 2
+    assert [look.pairs for look in gate.looks] == [25, 50]
+    assert [test.name for test in gate.looks[0].tests] == [REACH, PUSH, "improvement"]
+    assert (gate.looks[0].tests[0].wins, gate.looks[0].tests[0].losses) == (5, 0)
+
+
+def test_the_plan_says_what_was_to_be_collected(report):
+    assert report.iterations[0].planned == {}
+    planned = report.iterations[1].planned[REACH]
+    assert (planned.fresh, planned.revisited) == (40, 1)
+
+
+def test_a_store_with_a_plan_and_no_data_has_nothing_to_report():
+    records = MemoryRecords()
+    write_iteration(records, 0, [40, 30], until="plan")
+    with pytest.raises(StoreError, match="no record iterations/0000/ingest"):
+        build_report(records, CONFIG)

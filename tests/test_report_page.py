@@ -100,7 +100,7 @@ def test_the_table_holds_rates_counts_and_decisions(finished):
     text = Reader(finished).text
     assert "35 of 50" in text
     assert "rejected" in text
-    assert "mean success 0.800 against 0.700" in text
+    assert "budget:improvement not shown" in text
 
 
 def test_strips_are_inlined_and_what_is_missing_is_said(finished):
@@ -146,3 +146,17 @@ def test_names_are_text_and_never_markup():
     text = page(build_report(finished_run(), {**CONFIG, "name": "<script>x</script>"}))
     assert "<script>" not in text
     assert "script" not in Reader(text).tags
+
+
+def test_every_look_of_the_gate_is_shown(finished):
+    text = Reader(finished).text
+    assert "What the gate saw" in text
+    assert "iteration 1, alpha 0.02: rejected: budget:improvement not shown" in text
+    # 5 wins and no loss in the first 25 pairs.
+    assert "5\u20130 of 25" in text
+
+
+def test_while_nothing_was_compared_the_gate_has_no_section():
+    records = MemoryRecords()
+    write_iteration(records, 0, [40, 30])
+    assert "What the gate saw" not in page(build_report(records, CONFIG))

@@ -41,7 +41,7 @@ def undisturbed(tmp_path_factory):
 
 @pytest.mark.parametrize(
     "transaction",
-    ["0000-ingest", "0001-collect", "0001-evaluate-policy-0001", "0001-evaluate-policy-0000", "0001-final"],
+    ["0000-ingest", "0000-evaluate-first", "0001-collect", "0001-evaluate-008", "0001-evaluate-016", "0001-final"],
 )
 def test_what_a_stage_made_whole_is_committed_as_the_stage_would_have(tmp_path, undisturbed, transaction):
     root = tmp_path / "store"

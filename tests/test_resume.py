@@ -7,8 +7,8 @@ from world import World, contents
 
 from flywheel.core.code_version import CODE_VERSION, release
 from flywheel.core.errors import CheckpointError, ResumeError
-from flywheel.core.iteration import Iteration, Stage
-from flywheel.loop import record_key, recorded, run
+from flywheel.core.iteration import Iteration, Stage, record_key
+from flywheel.loop import recorded, run
 
 
 def stopped(after: str, *, number: int = 1, **plan) -> World:
@@ -52,7 +52,7 @@ def test_every_record_says_which_code_wrote_it():
     world = World()
     run(world.ports(), iterations=1)
     keys = [*world.records.keys("iterations/"), *world.records.keys("final/")]
-    assert len(keys) == 11
+    assert len(keys) == 13
     assert {world.records.read(key)["flywheel"] for key in keys} == {CODE_VERSION}
 
 

@@ -81,7 +81,7 @@ def test_a_bad_version_is_refused_and_the_old_one_goes_on(endpoint: ServeEndpoin
 
 def test_what_it_serves_can_be_asked(endpoint: ServeEndpoint):
     endpoint.deploy("p2")
-    assert ask(endpoint, "/healthz")[2] == {"status": "ok"}
+    assert ask(endpoint, "/policy/healthz")[2] == {"status": "ok"}
     status, _, answer = ask(endpoint, "/policy/v1/version")
     assert (status, answer["policy_version"], answer["refused"]) == (200, "p2", None)
 

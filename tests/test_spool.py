@@ -15,7 +15,7 @@ from flywheel.store.retries import Patience
 from flywheel.store.spool import SPOOL_PATIENCE, SpooledParts
 
 IMPATIENT = Patience(deadline_s=0.0)
-DEMONSTRATOR = Behaviour(policy_id=None, sampled=False)
+DEMONSTRATOR = Behaviour(sampled=False)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from ray.train.v2.api.exceptions import ControllerError, WorkerGroupError
 
 from flywheel.cluster.session import RaySession
 from flywheel.cluster.training import RayTrainer, root_cause
-from flywheel.core.errors import CheckpointError, TrainingError
+from flywheel.core.errors import CancelledError, CheckpointError, StoppedError, TrainingError
 from flywheel.learning import codec
 from flywheel.store.checkpoints import ObjectCheckpoints
 from flywheel.store.objects import open_objects
@@ -65,6 +65,20 @@ def test_two_workers_train_one_network_on_the_batches_of_both(ray_session: RaySe
     one = trained_here(Drill(folder=tmp_path / "one"), Place(rank=0, num_workers=2))
     assert len(weights(both)) == len(one)
     assert weights(both) != one
+
+
+def test_a_training_that_the_brake_stops_frees_its_workers(ray_session: RaySession, tmp_path: Path):
+    drill, listener = Drill(folder=tmp_path), Listener()
+
+    def brake() -> StoppedError | None:
+        return CancelledError("enough") if listener.reports else None
+
+    training = RayTrainer(run=drill, num_workers=1, num_threads=1, use_gpu=False, brake=brake)
+    with pytest.raises(CancelledError, match="enough"):
+        training.train(replace(drill.fill(), num_updates=100_000), listener)
+    assert training._team is None
+    assert listener.reports[-1][0] < 100_000
+    training.close()
 
 
 def test_errors_come_out_as_they_are_and_the_workers_stay(ray_session: RaySession, tmp_path: Path):

@@ -26,11 +26,11 @@ def test_a_finished_run_is_whole(store):
     found = verify(store)
     assert found.findings == ()
     assert not found.damaged
-    # Of 2 tasks: 3 + 2 demonstrations; 2 collected twice; 4 evaluated in iteration 0, twice 4 later; 5 final.
-    episodes = 5 + 2 * 2 * ITERATIONS + 2 * 4 * (1 + 2 * ITERATIONS) + 2 * 5
+    # Of 2 tasks: 3 + 2 demonstrations; 2 collected twice; 4 evaluated in iteration 0, twice 16 later; 5 final.
+    episodes = 5 + 2 * 2 * ITERATIONS + 2 * (4 + 2 * 16 * ITERATIONS) + 2 * 5
     assert found.counts["episodes"] == episodes
     assert found.counts["policy versions"] == 1 + ITERATIONS
-    assert found.counts["records"] == 5 * (1 + ITERATIONS) + 1
+    assert found.counts["records"] == 6 * (1 + ITERATIONS) + 1
     assert found.counts["labels"] > episodes / 2
 
 
@@ -95,7 +95,7 @@ def test_a_missing_record_is_named_by_those_that_follow(store, folder):
         for name in (
             "0001/evaluate",
             "0001/deploy",
-            *(f"0002/{stage}" for stage in ("collect", "relabel", "train", "evaluate", "deploy")),
+            *(f"0002/{stage}" for stage in ("plan", "collect", "relabel", "train", "evaluate", "deploy")),
         )
     }
 

@@ -5,7 +5,10 @@ import sys
 import pytest
 from small import TASKS, small_config
 
-from flywheel.core.gate import PromotionGate
+from flywheel.core.allocation import Allocation, AllocationRules
+from flywheel.core.error_budget import ErrorBudget, Scheme
+from flywheel.core.gate_rules import GateRules
+from flywheel.core.label_errors import LabelErrors
 from flywheel.core.mixture import Mixture
 from flywheel.core.plan import InitialWeights
 from flywheel.workshop import Workshop
@@ -38,13 +41,28 @@ def test_the_plan_is_the_configurations(tmp_path):
             },
         ],
         train={"initial_weights": "live", "mixture": {"sources": {"demonstration": 0.25, "relabelled": 0.75}}},
-        gate={"margin": 0.2},
+        collect={"allocation": "uniform", "floor": 0.25, "revisit": 0.1},
+        gate={
+            "margin": 0.2,
+            "margins": {"metaworld/reach-v3": 0.05},
+            "scheme": "fdr",
+            "label_errors": {"metaworld/reach-v3": {"false_positive": 0.02}},
+        },
     )
     plan = Workshop(config=config, store=str(tmp_path)).plan()
     assert plan.demonstrations == {"gym/MountainCar-v0": 7, "metaworld/reach-v3": 5}
     assert plan.initial_weights is InitialWeights.LIVE
     assert plan.mixture == (Mixture(sources={"demonstration": 0.25, "relabelled": 0.75}),)
-    assert plan.gate == PromotionGate(min_episodes=2, margin=0.2)
+    assert plan.allocation == AllocationRules(allocation=Allocation.UNIFORM, floor=0.25, revisit=0.1)
+    assert plan.gate == GateRules(
+        budget=ErrorBudget(scheme=Scheme.FDR, total=0.1, attempts=5),
+        max_pairs=200,
+        batch=25,
+        margin=0.2,
+        narrow_margin=0.1,
+        margins={"metaworld/reach-v3": 0.05},
+        label_errors={"metaworld/reach-v3": LabelErrors(false_positive=0.02)},
+    )
 
 
 def test_a_workshop_can_be_sent_to_another_process(tmp_path):

@@ -5,9 +5,8 @@ from typing import Any
 
 from flywheel.api.plane import Plane
 from flywheel.core.errors import CheckpointError, ConflictError, UnknownError
-from flywheel.core.iteration import Stage
+from flywheel.core.iteration import Stage, record_key
 from flywheel.core.policy import PolicyVersion
-from flywheel.loop import record_key
 
 
 def finished(plane: Plane, policy_id: str) -> PolicyVersion:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from flywheel.core.access import PREFIX, Principal, principal_of
-from flywheel.ports import Chronicle
+from flywheel.core.control import Control
 
 Identify = Callable[[str], Principal | None]
 """A bearer token -> whose it is; None: not valid."""
@@ -12,13 +12,13 @@ Identify = Callable[[str], Principal | None]
 class TokenIdentity:
     """Our own tokens, by their digests in the chronicle."""
 
-    def __init__(self, *, chronicle: Chronicle, now: Callable[[], str]) -> None:
-        self._chronicle, self._now = chronicle, now
+    def __init__(self, *, control: Callable[[], Control], now: Callable[[], str]) -> None:
+        self._control, self._now = control, now
 
     def __call__(self, secret: str) -> Principal | None:
         if not secret.startswith(PREFIX):
             return None
-        return principal_of(secret, self._chronicle.control().tokens.values(), now=self._now())
+        return principal_of(secret, self._control().tokens.values(), now=self._now())
 
 
 def first_of(identities: Sequence[Identify]) -> Identify:

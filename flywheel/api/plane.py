@@ -52,5 +52,7 @@ class Plane:
     watch: Watch
     identify: Identify
     rates: Rates
+    signing_secret: Callable[[str], str]
+    """A webhook's name -> what its deliveries are signed with."""
     now: Callable[[], str]
     """RFC 3339."""

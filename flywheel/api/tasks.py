@@ -14,10 +14,9 @@ from flywheel.api.route import Route
 from flywheel.api.successes import TaskSuccess, recorded
 from flywheel.api.turns import recorded_by
 from flywheel.core.errors import UnknownError
-from flywheel.core.iteration import Stage
+from flywheel.core.iteration import Stage, record_key
 from flywheel.core.task import Task
 from flywheel.environments import suites
-from flywheel.loop import record_key
 
 router = APIRouter(tags=["tasks"], route_class=Route)
 MOST_EVALUATIONS = 50

@@ -3,9 +3,8 @@
 from typing import Any
 
 from flywheel.core.errors import NotFoundError
-from flywheel.core.iteration import Stage
+from flywheel.core.iteration import Stage, record_key
 from flywheel.core.policy import PolicyVersion
-from flywheel.loop import record_key
 from flywheel.ports import Records
 
 PREFIX = "iterations/"

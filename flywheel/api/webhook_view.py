@@ -5,6 +5,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, HttpUrl
 
 from flywheel.api.names import NewName
+from flywheel.core.delivery import DeliveryState
 from flywheel.core.entry import Action, Entry
 from flywheel.core.webhook import TOLD
 
@@ -75,17 +76,28 @@ class WebhookView(BaseModel):
         )
 
 
+class CreatedWebhook(WebhookView):
+    """A webhook and the secret that its deliveries are signed with."""
+
+    signing_secret: Annotated[
+        str,
+        Field(
+            description="Key of the HMAC-SHA256 in `Flywheel-Signature`; shown here only",
+            examples=["fwh_0c3f..."],
+        ),
+    ]
+
+
 class DeliveryView(BaseModel):
     """How it went to tell a webhook of an entry."""
 
     model_config = ConfigDict(from_attributes=True)
 
     entry: Annotated[int, Field(description="The number of the entry in the history", examples=[17])]
-    action: Annotated[str, Field(description="What was told", examples=["policy.promoted"])]
-    delivered: Annotated[bool, Field(description="False: it was tried as often as it may be", examples=[True])]
+    state: Annotated[DeliveryState, Field(description="How it ended", examples=["delivered"])]
     attempts: Annotated[int, Field(description="How often it was tried", examples=[1])]
     status: Annotated[
         int | None, Field(description="HTTP status of the last answer; null: nobody answered", examples=[204])
     ]
-    error: Annotated[str, Field(description="Of the last attempt; empty where delivered", examples=[""])]
-    finished_at: Annotated[str, Field(description="RFC 3339", examples=["2026-01-05T09:30:01.000Z"])]
+    problem: Annotated[str, Field(description="Why the last attempt failed; empty: it did not", examples=[""])]
+    at: Annotated[str, Field(description="RFC 3339", examples=["2026-01-05T09:30:01.000Z"])]

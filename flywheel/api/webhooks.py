@@ -10,10 +10,10 @@ from flywheel.api.names import WebhookName
 from flywheel.api.pages import Page, PageSize, PageToken, page
 from flywheel.api.problems import documented
 from flywheel.api.route import Route
-from flywheel.api.webhook_view import DeliveryView, WebhookRequest, WebhookView
+from flywheel.api.webhook_view import CreatedWebhook, DeliveryView, WebhookRequest, WebhookView
 from flywheel.core.commands import webhooks as commands
 from flywheel.core.control import Control
-from flywheel.core.delivery import Delivery, deliveries_to
+from flywheel.core.delivery import Delivery, deliveries_of
 from flywheel.core.entry import Draft
 from flywheel.core.errors import NotFoundError
 
@@ -23,13 +23,14 @@ router = APIRouter(tags=["webhooks"], route_class=Route)
 @router.post("/webhooks", status_code=201, responses=documented(409))
 def create_webhook(
     request: WebhookRequest, plane: Desk, who: Admin, claim: MaybeClaimed, response: Response
-) -> WebhookView:
+) -> CreatedWebhook:
     """Have an address told of what happens from now on."""
     decide = partial(commands.create, name=request.name, by=who.name, url=str(request.url), actions=request.actions)
     entry = plane.chronicle.append(decide, claim=claim)
     assert entry is not None, "creating a webhook always makes an entry"
     response.headers["Location"] = f"/v1/{entry.subject}"
-    return WebhookView.of(entry)
+    shown = WebhookView.of(entry).model_dump()
+    return CreatedWebhook(**shown, signing_secret=plane.signing_secret(request.name))
 
 
 @router.get("/webhooks", responses=documented(400))
@@ -62,7 +63,7 @@ def list_deliveries(
 ) -> Page[DeliveryView]:
     """What it was told, and what nobody could tell it; the newest first."""
     webhook = commands.webhook(plane.chronicle.control(), name)
-    prefix = deliveries_to(name)
+    prefix = deliveries_of(name)
     numbers = sorted((int(key.removeprefix(prefix)) for key in plane.records.keys(prefix)), reverse=True)
     # One of the same name may have been deleted before.
     chosen = [number for number in numbers if number > webhook.since]

@@ -11,36 +11,24 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from flywheel import config as configuration
-from flywheel.cli import data, lineage
-from flywheel.core.errors import ConfigError, FlywheelError
+from flywheel.cli import data, gate, hosting, lineage, remote
+from flywheel.cli.exits import WORDS, of_error
+from flywheel.cli.starting import DEMO, AcceptVersion, ConfigFile, Iterations, Seed, Store, Until, load
+from flywheel.core.errors import FlywheelError
 
 app = typer.Typer(
     help="A data flywheel for control policies: pretrain, deploy, collect, relabel, retrain.",
+    epilog=WORDS,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 app.add_typer(data.app, name="data")
+app.add_typer(gate.app, name="gate")
 app.add_typer(lineage.app, name="lineage")
 
-ConfigFile = Annotated[Path, typer.Argument(help="A YAML file; see deploy/examples.", metavar="CONFIG")]
-Store = Annotated[
-    str | None,
-    typer.Option(help="What keeps everything: a folder or s3://bucket/prefix. Default: runs/<name of the config>."),
-]
-Iterations = Annotated[
-    int | None, typer.Option(min=0, help="Improvement iterations after iteration 0, which pretrains.")
-]
-Until = Annotated[
-    float | None, typer.Option(min=0.0, max=1.0, help="Stop early at this mean success rate of the live version.")
-]
-AcceptVersion = Annotated[
-    bool, typer.Option("--accept-version", help="Go on with an iteration that another release of flywheel began.")
-]
-Seed = Annotated[int | None, typer.Option(min=0, help="Instead of the config's.")]
-
-DEMO = Path(__file__).parents[1] / "demo.yaml"
+remote.add_to(app)
+for command in (hosting.up, hosting.down, hosting.serve_config):
+    app.command()(command)
 
 
 @app.callback(invoke_without_command=True)
@@ -78,22 +66,12 @@ def report(store: Annotated[str, typer.Argument(help="The store of a run, finish
 @app.command()
 def check_config(config: ConfigFile) -> None:
     """Check a config, its task names included, without starting anything."""
-    checked = _load(config)
+    checked = load(config)
     num_tasks = sum(len(suite.tasks) for suite in checked.suites)
     print(f"{config}: {checked.name}, {num_tasks} tasks, {checked.train.algorithm}: all settings are valid")
 
 
 app.command()(lineage.recall)
-
-
-def _load(path: Path) -> configuration.Config:
-    """ConfigError names the file, the key and the value; of a task, the nearest names."""
-    config = configuration.load(path)
-    try:
-        import_module("flywheel.environments.suites").check(config.suites)
-    except ConfigError as failure:
-        raise ConfigError(f"{path}: {failure}") from failure
-    return config
 
 
 def _run(
@@ -105,7 +83,7 @@ def _run(
     until: float | None = None,
     accept_version: bool = False,
 ) -> None:
-    config = _load(path)
+    config = load(path)
     if seed is not None:
         config = config.model_copy(update={"seed": seed})
     launch = import_module("flywheel.launch")
@@ -119,9 +97,9 @@ def _run(
 
 
 def main() -> None:
-    """Every error that is meant for the user becomes one plain message and exit code 2."""
+    """Every error that is meant for the user becomes one plain message and an exit code that says its kind."""
     try:
         app(prog_name="flywheel")
     except FlywheelError as failure:
         print(f"error: {failure}", file=sys.stderr)
-        sys.exit(2)
+        sys.exit(of_error(failure))

@@ -14,6 +14,8 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+PIPE_WIDTH = 10_000
+
 
 def plain(value: Any) -> Any:
     """As JSON can hold it; arrays and sets become lists."""
@@ -45,7 +47,16 @@ def print_rows(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]
         table.add_column(column, overflow="fold", justify="right" if numbers else "left")
     for row in listed:
         table.add_row(*(cell.replace("[", "\\[") for cell in row))
-    Console(highlight=False).print(table)
+    # A pipe has no width: what is read by a program is not folded.
+    Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH).print(table)
+
+
+def print_list(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """A table that was asked for: where there are no rows, that is said."""
+    listed = list(rows)
+    print_rows(title, columns, listed)
+    if not listed:
+        say(f"no {title}")
 
 
 def print_lines(title: str, lines: Iterable[str]) -> None:

@@ -6,6 +6,7 @@ It fetches one result per call, so a collector that dies would take all episodes
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from threading import Event
 from time import monotonic
 from typing import Any
 
@@ -18,11 +19,16 @@ from flywheel.core.behaviour import Behaviour
 from flywheel.core.episode import EpisodeRequest, EpisodeSummary
 from flywheel.core.errors import EnvironmentFailure, FlywheelError
 from flywheel.core.rollout import failed_episode
-from flywheel.ports import EpisodeTable, Notice, Observer, Part
+from flywheel.ports import Brake, EpisodeTable, Notice, Observer, Part, unstopped
 from flywheel.workers.collecting import Collector, summary
 
 START_ATTEMPTS = 3
 """A collector that dies whenever it starts is not started again."""
+ASIDE = "aside"
+"""The group of methods that are answered while a collector collects."""
+BRAKE_INTERVAL_S = 0.5
+STOP_TIMEOUT_S = 5.0
+"""For collectors to write what they have; then they are killed."""
 START_TIMEOUT_S = 300.0
 """A collector that has not started by then never will: there is no place for it."""
 
@@ -33,12 +39,19 @@ class _Collector:
     def __init__(self, make: Callable[[], Collector]) -> None:
         torch.set_num_threads(1)
         self._collector = make()
+        self._stopping = Event()
 
     def collect(
         self, requests: Sequence[EpisodeRequest], behaviour: Behaviour
     ) -> Iterator[EpisodeSummary | Part | Notice]:
+        self._stopping.clear()
         # A generator of its own: Ray sends values into this one, which must not reach what the collector yields from.
-        yield from (made for made in self._collector.collect(requests, behaviour))
+        yield from (made for made in self._collector.collect(requests, behaviour, stopping=self._stopping.is_set))
+
+    @ray.method(concurrency_group=ASIDE)
+    def stop(self) -> None:
+        """What is being collected ends with the next episode."""
+        self._stopping.set()
 
 
 @dataclass
@@ -64,6 +77,8 @@ class _Collection:
     parts: list[Part] = field(default_factory=list)
     summaries: list[EpisodeSummary] = field(default_factory=list)
     """Of shares that are over; those of running ones are in the shares."""
+    stops_at: float | None = None
+    """On the monotonic clock: when those that were told to stop are killed."""
 
     def close(self, share: Share) -> None:
         """Keeps what is safe of a share that is over."""
@@ -92,32 +107,37 @@ class RayCollectors:
         num_environments: int,
         episode_timeout_s: float,
         num_cpus: float = 1.0,
+        brake: Brake = unstopped,
     ) -> None:
         """`collector` is called in each actor; `num_cpus` are the places that one takes."""
+        self._brake = brake
         self._make, self._episodes = collector, episodes
         self._num_collectors, self._num_environments = num_collectors, num_environments
         self._episode_timeout_s = episode_timeout_s
-        self._actor_class = ray.remote(num_cpus=num_cpus)(_Collector)
+        dress: Any = ray.remote  # Ray's own types do not know of groups.
+        self._actor_class = dress(num_cpus=num_cpus, concurrency_groups={ASIDE: 1})(_Collector)
         self._actors: dict[int, Any] = {}
 
     def collect(
         self, requests: Sequence[EpisodeRequest], behaviour: Behaviour, observer: Observer
     ) -> tuple[list[Part], list[EpisodeSummary]]:
-        """Makes every requested episode exactly once; summaries in the requests' order."""
+        """Makes every requested episode exactly once, unless the brake stops it; summaries in the requests' order."""
         work = _Collection(behaviour, observer, len(requests), deque(split(requests, self._num_collectors)))
         try:
             self._start(range(len(work.waiting)))
             while work.waiting or work.running:
                 self._hand_out(work)
                 self._receive(work)
+                self._stop_if_told(work)
         except BaseException:
             self.close()
             raise
         made = {one.episode_id: one for one in work.summaries}
         wanted = [request.episode_id for request in requests]
-        assert len(work.summaries) == len(wanted), "no request is made twice"
-        assert made.keys() == set(wanted), "no request is lost"
-        return sorted(work.parts, key=lambda part: part.path), [made[episode_id] for episode_id in wanted]
+        assert len(work.summaries) == len(made), "no request is made twice"
+        assert work.stops_at is not None or made.keys() == set(wanted), "no request is lost"
+        finished = [made[episode_id] for episode_id in wanted if episode_id in made]
+        return sorted(work.parts, key=lambda part: part.path), finished
 
     def close(self) -> None:
         """Ends the actors; the next use starts new ones."""
@@ -167,13 +187,26 @@ class RayCollectors:
         """Waits for the next result or deadline, and deals with all of them that are there."""
         pause = min(running.deadline for running in work.running.values()) - monotonic()
         streams = [running.stream for running in work.running.values()]
-        ready, _ = ray.wait(streams, num_returns=1, timeout=max(0.0, pause))
+        ready, _ = ray.wait(streams, num_returns=1, timeout=min(max(0.0, pause), BRAKE_INTERVAL_S))
         for number, running in list(work.running.items()):
             if running.stream in ready:
                 self._receive_from(number, running, work)
             elif monotonic() > running.deadline and not ray.wait([running.stream], timeout=0)[0]:
                 self._replace(number, f"yielded nothing for {self._episode_timeout_s:g} s", work)
         work.report()
+
+    def _stop_if_told(self, work: _Collection) -> None:
+        """No new shares; those that run write what they have, or lose it with their collector."""
+        if work.stops_at is None and self._brake() is not None:
+            work.stops_at = monotonic() + STOP_TIMEOUT_S
+            work.waiting.clear()
+            for number in work.running:
+                self._actors[number].stop.remote()
+        if work.stops_at is not None and monotonic() > work.stops_at:
+            for number, running in work.running.items():
+                ray.kill(self._actors.pop(number))
+                work.close(running.share)
+            work.running.clear()
 
     def _receive_from(self, number: int, running: _Running, work: _Collection) -> None:
         try:
@@ -214,7 +247,7 @@ class RayCollectors:
         episode = failed_episode(
             request,
             scene="",
-            behaviour_policy=work.behaviour.policy_id or "demonstrator",
+            behaviour_policy=request.policy_id or "demonstrator",
             error=f"EnvironmentFailure: its collector {reason}",
         )
         work.parts.append(self._episodes.write([episode]))

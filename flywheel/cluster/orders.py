@@ -24,6 +24,7 @@ class Orders:
     def __init__(self) -> None:
         self._num_starts = 0
         self._number, self._order, self._closed = 0, None, False
+        self._withdrawn = False
         self._progress: tuple[int, int, Mapping[str, float]] | None = None
         self._told: list[str] = []
         self._outcome: Any = None
@@ -32,7 +33,7 @@ class Orders:
     async def give(self, order: Any) -> None:
         async with self._changed:
             self._number, self._order = self._number + 1, order
-            self._progress, self._told, self._outcome = None, [], None
+            self._progress, self._told, self._outcome, self._withdrawn = None, [], None, False
             self._changed.notify_all()
 
     async def take(self, done: int, rank: int) -> tuple[int, Any] | None:
@@ -43,7 +44,7 @@ class Orders:
         if rank == done == 0:
             self._num_starts += 1
         async with self._changed:
-            await self._changed.wait_for(lambda: self._closed or (self._number > done and self._outcome is None))
+            await self._changed.wait_for(lambda: self._closed or (self._number > done and self._is_open()))
             return None if self._closed else (self._number, self._order)
 
     async def close(self) -> None:
@@ -52,8 +53,14 @@ class Orders:
             self._closed = True
             self._changed.notify_all()
 
-    async def say(self, done: int, total: int, figures: Mapping[str, float]) -> None:
+    async def withdraw(self) -> None:
+        """The newest order is not to be carried out any more."""
+        self._withdrawn = True
+
+    async def say(self, done: int, total: int, figures: Mapping[str, float]) -> bool:
+        """How far the newest order is; whether to go on with it."""
         self._progress = done, total, figures
+        return not self._withdrawn
 
     async def tell(self, message: str) -> None:
         self._told.append(message)
@@ -65,6 +72,9 @@ class Orders:
     async def news(self, heard: int) -> News:
         """`heard`: how many of the messages are known already."""
         return News(progress=self._progress, told=self._told[heard:], outcome=self._outcome)
+
+    def _is_open(self) -> bool:
+        return self._outcome is None and not self._withdrawn
 
     async def starts(self) -> int:
         """How often the first worker was started."""

@@ -7,17 +7,20 @@ from ray.exceptions import RayTaskError
 
 from flywheel.core.episode import EpisodeSummary
 from flywheel.core.errors import FlywheelError
-from flywheel.ports import Observer, Part
+from flywheel.ports import Brake, Observer, Part, unstopped
 
 EPISODES_PER_TASK = 256
+BRAKE_INTERVAL_S = 0.5
 
 
 class RayRelabeler:
     """`ports.Relabeler`: chunks of episodes, each labelled and written by a task of its own."""
 
-    def __init__(self, *, relabel: Callable[[Sequence[str], int], Part], num_cpus: float = 1.0) -> None:
+    def __init__(
+        self, *, relabel: Callable[[Sequence[str], int], Part], num_cpus: float = 1.0, brake: Brake = unstopped
+    ) -> None:
         """`relabel` takes episode ids and the table's version; `num_cpus` are the places that one task takes."""
-        self._relabel = relabel
+        self._relabel, self._brake = relabel, brake
         self._task = ray.remote(_work).options(num_cpus=num_cpus)
 
     def relabel(self, episodes: Sequence[EpisodeSummary], *, episodes_version: int, observer: Observer) -> list[Part]:
@@ -28,10 +31,14 @@ class RayRelabeler:
         order, done = list(running), 0
         try:
             while running:
-                finished, _ = ray.wait(list(running), num_returns=1)
+                finished, _ = ray.wait(list(running), num_returns=1, timeout=BRAKE_INTERVAL_S)
                 ray.get(finished)
                 done += sum(running.pop(reference) for reference in finished)
                 observer.progress(done, len(ids))
+                if (stopped := self._brake()) is not None:
+                    for reference in running:
+                        ray.cancel(reference, force=True)
+                    raise stopped
         except RayTaskError as failure:
             if isinstance(failure.cause, FlywheelError):
                 raise failure.cause from failure

@@ -1,12 +1,11 @@
 """The policy endpoint: a Ray Serve application that swaps policy versions in place."""
 
-import asyncio
 import http.client
 import json
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from importlib import import_module
+from dataclasses import dataclass
 from random import SystemRandom
 from threading import Lock
 from time import monotonic, sleep
@@ -15,25 +14,20 @@ from uuid import uuid4
 
 import numpy as np
 import ray
-import torch
-from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
 from ray import serve
 from ray.exceptions import RayActorError, RayError
 from ray.serve._private.constants import SERVE_CONTROLLER_NAME, SERVE_NAMESPACE
 from ray.serve.context import _get_global_client
 from ray.serve.exceptions import RayServeException
 from ray.serve.schema import ApplicationStatus, ServeDeploySchema
-from starlette.exceptions import HTTPException
 
-from flywheel.cluster.policy_server import ActRequest, ActResponse, PolicyServer, RequestError
+from flywheel.cluster import policy_app
+from flywheel.core.access import digest_of, new_secret
 from flywheel.core.episode import Floats
-from flywheel.core.errors import EndpointError, FlywheelError
-from flywheel.ports import Policies
+from flywheel.core.errors import EndpointError
 
 APPLICATION = "flywheel"
-DEPLOYMENT = "policy"
+ROUTE = "/policy"
 START_TIMEOUT_S = 120.0
 END_TIMEOUT_S = 30.0
 REQUEST_TIMEOUT_S = 30.0
@@ -46,95 +40,37 @@ RECOVERY_TIMEOUT_S = 60.0
 """Within which Serve has replaced a process that died."""
 POLL_INTERVAL_S = 0.05
 
-web = FastAPI(title="Flywheel policy endpoint", version="1")
-
 
 class _OutageError(EndpointError):
     """Not a refusal: it may pass."""
 
 
-def _problem(status: int, title: str, detail: str) -> JSONResponse:
-    """RFC 9457."""
-    body = {"type": "about:blank", "status": status, "title": title, "detail": detail}
-    return JSONResponse(body, status_code=status, media_type="application/problem+json")
+@dataclass(frozen=True, kw_only=True)
+class Neighbourhood:
+    """A Serve that somebody else started and ends, and what else runs on it."""
 
-
-@web.exception_handler(RequestError)
-async def _unfit(_: Request, failure: RequestError) -> JSONResponse:
-    return _problem(422, "The request does not fit the policy", str(failure))
-
-
-@web.exception_handler(RequestValidationError)
-async def _unreadable(_: Request, failure: RequestValidationError) -> JSONResponse:
-    first = failure.errors()[0]
-    where = ".".join(str(part) for part in first["loc"] if part != "body")
-    return _problem(422, "The request does not fit the policy", f"{where or 'body'}: {first['msg']}")
-
-
-@web.exception_handler(EndpointError)
-async def _not_ready(_: Request, failure: EndpointError) -> JSONResponse:
-    return _problem(503, "The endpoint is not ready", str(failure))
-
-
-@web.exception_handler(HTTPException)
-async def _refused(request: Request, failure: HTTPException) -> JSONResponse:
-    return _problem(failure.status_code, str(failure.detail), f"{request.method} {request.url.path}")
-
-
-@serve.deployment(
-    name=DEPLOYMENT,
-    ray_actor_options={"num_cpus": 0},
-    max_ongoing_requests=64,
-    graceful_shutdown_timeout_s=2.0,
-    graceful_shutdown_wait_loop_s=0.1,
-)
-@serve.ingress(web)
-class PolicyDeployment:
-    """The policy server behind HTTP."""
-
-    def __init__(self, policies: Policies) -> None:
-        torch.set_num_threads(1)
-        self._server = PolicyServer(policies=policies)
-        self._attempt = ""
-        self._refused: str | None = None
-
-    async def reconfigure(self, user_config: Mapping[str, Any]) -> None:
-        """A version that does not load is refused, and the old one goes on. No version: none was deployed yet."""
-        refused = None
-        if user_config["policy_id"] is not None:
-            try:
-                await asyncio.to_thread(self._server.load, user_config["policy_id"])
-            except FlywheelError as failure:
-                refused = str(failure)
-        self._attempt, self._refused = user_config["attempt"], refused
-
-    @web.post("/policy/v1/act")
-    async def act(self, request: ActRequest) -> ActResponse:
-        return await asyncio.to_thread(self._server.act, request)
-
-    @web.get("/policy/v1/version")
-    async def version(self) -> dict[str, str | None]:
-        """What answers, and what became of the last attempt to deploy something."""
-        return {"policy_version": self._server.version, "attempt": self._attempt, "refused": self._refused}
-
-    @web.get("/healthz")
-    async def healthz(self) -> dict[str, str]:
-        return {"status": "ok"}
-
-
-def application(args: dict[str, Any]) -> Any:
-    """For Serve's declarative config. `policies` names a function, `module:function`, that takes the `store`."""
-    module, _, function = args["policies"].partition(":")
-    policies: Policies = getattr(import_module(module), function)(args["store"])
-    return PolicyDeployment.bind(policies)  # type: ignore[attr-defined]
+    identify: str
+    """`module:function` that takes the store and tells whose a token is."""
+    applications: Sequence[Mapping[str, Any]]
+    """Serve's declarative config of the others: Serve ends whatever a config leaves out."""
 
 
 class ServeEndpoint:
     """`ports.Endpoint` on Ray Serve. A new version is a changed setting of the same process, never a new one."""
 
-    def __init__(self, *, policies: str, store: str, port: int, host: str = "127.0.0.1") -> None:
-        """`policies` and `store`: see `application`. Port 0: any free one."""
+    def __init__(
+        self,
+        *,
+        policies: str,
+        store: str,
+        port: int,
+        host: str = "127.0.0.1",
+        neighbours: Neighbourhood | None = None,
+    ) -> None:
+        """`policies` and `store`: see `policy_app.application`. Port 0: any free one. None: Serve is ours alone."""
         self._policies, self._store, self._host = policies, store, host
+        self._neighbours = neighbours
+        self._secret = new_secret()
         self._port = port or _free_port(host)
         self._started = False
         self._starting = Lock()
@@ -199,9 +135,9 @@ class ServeEndpoint:
     def close(self) -> None:
         """Ends Serve if this endpoint started it."""
         with self._starting:
-            if self._started:
-                _end_serve()
-                self._started = False
+            if self._started and self._neighbours is None:
+                end_serve()
+            self._started = False
 
     def _attempt(self, policy_id: str | None) -> dict[str, Any]:
         """Asks for the version, and returns what the endpoint says once it has tried. EndpointError: it never did."""
@@ -223,18 +159,20 @@ class ServeEndpoint:
             raise EndpointError(f"the endpoint does not start: {found.message}")
 
     def _description(self, policy_id: str | None, attempt: str) -> dict[str, Any]:
-        settings = {"policy_id": policy_id, "attempt": attempt}
-        return {
-            "applications": [
-                {
-                    "name": APPLICATION,
-                    "route_prefix": "/",
-                    "import_path": f"{__name__}:application",
-                    "args": {"policies": self._policies, "store": self._store},
-                    "deployments": [{"name": DEPLOYMENT, "user_config": settings}],
-                }
-            ]
+        settings = {"policy_id": policy_id, "attempt": attempt, "own_digest": digest_of(self._secret)}
+        neighbours = self._neighbours
+        ours = {
+            "name": APPLICATION,
+            "route_prefix": ROUTE,
+            "import_path": f"{policy_app.__name__}:application",
+            "args": {
+                "policies": self._policies,
+                "store": self._store,
+                "identify": None if neighbours is None else neighbours.identify,
+            },
+            "deployments": [{"name": policy_app.DEPLOYMENT, "user_config": settings}],
         }
+        return {"applications": [*(neighbours.applications if neighbours is not None else ()), ours]}
 
     def _version(self) -> dict[str, Any]:
         try:
@@ -247,7 +185,8 @@ class ServeEndpoint:
         connection = http.client.HTTPConnection(self._host, self._port, timeout=REQUEST_TIMEOUT_S)
         try:
             content = None if body is None else json.dumps(body)
-            connection.request(method, path, content, {"Content-Type": "application/json"})
+            headers = {"Content-Type": "application/json", "Authorization": f"Bearer {self._secret}"}
+            connection.request(method, path, content, headers)
             response = connection.getresponse()
             data = response.read()
             return response.status, json.loads(data) if "json" in (response.getheader("Content-Type") or "") else {}
@@ -261,8 +200,11 @@ def _client() -> Any:
     return _get_global_client()
 
 
-def _end_serve() -> None:
-    """Not by `serve.shutdown` alone: it waits for an answer that never comes, and Ray prints that as a failed task."""
+def end_serve() -> None:
+    """Returns when Serve has ended.
+
+    Not by `serve.shutdown` alone: it waits for an answer that never comes, and Ray prints that as a failed task.
+    """
     with suppress(RayActorError, RayServeException):  # It is gone already.
         ray.get(_client()._controller.graceful_shutdown.remote(wait=False))
     deadline = monotonic() + END_TIMEOUT_S

@@ -19,9 +19,9 @@ from ray.train.v2.api.exceptions import ControllerError, TrainingFailedError, Wo
 from torch import nn
 
 from flywheel.cluster.orders import News, Orders
-from flywheel.core.errors import FlywheelError, TrainingError
+from flywheel.core.errors import CancelledError, FlywheelError, StoppedError, TrainingError
 from flywheel.core.training import TrainingRequest, TrainingResult
-from flywheel.ports import Observer
+from flywheel.ports import Brake, Observer, unstopped
 from flywheel.workers.training import Place, TrainingRun
 
 NEWS_INTERVAL_S = 0.25
@@ -40,18 +40,27 @@ class RayTrainer:
     started again and goes on from the newest checkpoint.
     """
 
-    def __init__(self, *, run: MakeRun, num_workers: int, num_threads: int, use_gpu: bool) -> None:
+    def __init__(
+        self, *, run: MakeRun, num_workers: int, num_threads: int, use_gpu: bool, brake: Brake = unstopped
+    ) -> None:
         """`num_threads` are torch's, per worker; with `use_gpu` each worker has a GPU."""
+        self._brake = brake
         self._run, self._num_workers, self._num_threads, self._use_gpu = run, num_workers, num_threads, use_gpu
         self._team: _Team | None = None
 
     def train(self, request: TrainingRequest, observer: Observer) -> TrainingResult:
-        """TrainingError: the workers died too often, with what is known of the cause; else the run's own error."""
+        """TrainingError: the workers died too often, with what is known of the cause; else the run's own error.
+
+        A training that the brake stops takes its workers with it, and what they computed on is free.
+        """
         try:
-            outcome = self._ready().carry_out(request, observer)
+            outcome = self._ready().carry_out(request, observer, self._brake)
         except RayActorError as failure:
             self.close()
             raise TrainingError(f"{request.policy_id}: training failed: its orders are lost: {failure}") from failure
+        if isinstance(outcome, StoppedError):
+            self.close()
+            raise self._brake() or outcome
         if isinstance(outcome, FlywheelError):
             raise outcome
         observer.progress(request.num_updates, request.num_updates, **outcome.metrics)
@@ -84,11 +93,14 @@ class _Team:
         self._thread = ThreadPoolExecutor(max_workers=1)
         self._ending = self._thread.submit(_trainer(job(orders=self._orders), scaling, self._folder.name).fit)
 
-    def carry_out(self, request: TrainingRequest, observer: Observer) -> TrainingResult | FlywheelError:
+    def carry_out(self, request: TrainingRequest, observer: Observer, brake: Brake) -> TrainingResult | FlywheelError:
         """The observer hears of progress in the caller's thread. TrainingError: the workers are gone."""
         ray.get(self._orders.give.remote(request))
-        heard, ended = 0, False
+        heard, ended, stopping = 0, False, False
         while True:
+            if not stopping and brake() is not None:
+                ray.get(self._orders.withdraw.remote())
+                stopping = True
             news: News = ray.get(self._orders.news.remote(heard))
             for message in news.told:
                 observer.event(message)
@@ -180,9 +192,14 @@ def _next(job: _Job, done: int, rank: int) -> tuple[int, TrainingRequest] | None
 def _trained(job: _Job, request: TrainingRequest, place: Place) -> TrainingResult | FlywheelError | None:
     """A lone worker returns its own error, so that it is not tried again."""
 
+    said: list[Any] = []
+
     def report(done: int, total: int, figures: Mapping[str, float]) -> None:
         if place.rank == 0:
-            job.orders.say.remote(done, total, figures)
+            # The answer to the time before is there by now, so that nobody waits for it.
+            if said and not ray.get(said.pop()):
+                raise CancelledError(f"{request.policy_id}: told to stop after {done} of {total} updates")
+            said.append(job.orders.say.remote(done, total, figures))
 
     def tell(message: str) -> None:
         job.orders.tell.remote(message)

@@ -6,7 +6,8 @@ from typing import Annotated, Any, Self
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
-from flywheel.config.control import ControlConfig, OidcConfig
+from flywheel.config.control import ControlConfig, OidcConfig, WebhooksConfig
+from flywheel.config.gate import GateConfig, LabelErrorsConfig
 from flywheel.config.learner import Algorithm, NetworkConfig, TrainConfig
 from flywheel.config.mixture import MixtureConfig
 from flywheel.config.overrides import Overrides, merged
@@ -22,6 +23,7 @@ from flywheel.config.suites import (
     OgbenchSuite,
     Suite,
 )
+from flywheel.core.allocation import Allocation
 from flywheel.core.errors import ConfigError
 
 __all__ = [
@@ -33,6 +35,7 @@ __all__ = [
     "GateConfig",
     "GoalSuite",
     "GymSuite",
+    "LabelErrorsConfig",
     "MetaworldDemonstrations",
     "MetaworldSuite",
     "MixtureConfig",
@@ -47,6 +50,7 @@ __all__ = [
     "StorageConfig",
     "Suite",
     "TrainConfig",
+    "WebhooksConfig",
     "load",
     "overridden",
     "parse",
@@ -57,6 +61,13 @@ class CollectConfig(Section):
     """The policy's own episodes."""
 
     episodes_per_task: Count = 50
+    """On average over the tasks: times their number it is what an iteration collects."""
+    allocation: Allocation = Allocation.WEAKEST
+    """How tasks share them: `uniform`, or `weakest`: more of a task the lower its success may be."""
+    floor: Share = 0.5
+    """Share of a uniform allocation that every task gets at least."""
+    revisit: Share = 0.2
+    """Share of a task's episodes, at most, that begin where the live version's last episode failed."""
     sharpness: Annotated[float, Field(gt=0.0)] = 2.0
     """Actions are drawn from the policy's distribution to this power: above 1, nearer to its most likely ones."""
     random_actions: Share = 0.0
@@ -68,18 +79,12 @@ class CollectConfig(Section):
 
 
 class EvaluateConfig(Section):
-    """Candidate against live version, most likely actions, the same initial states."""
+    """Most likely actions, fresh initial states."""
 
     episodes_per_task: Count = 50
+    """Of a candidate while no version is live. Once one is, the gate says how many: see `gate`."""
     final_episodes_per_task: Count = 100
-    """Of the last live version, on fresh initial states, for the report."""
-
-
-class GateConfig(Section):
-    """The promotion gate."""
-
-    margin: Share = 0.1
-    """Success rate that a candidate may lose on one task."""
+    """Of the last live version, for the report."""
 
 
 class ResourcesConfig(Section):
@@ -125,6 +130,9 @@ class Config(Section):
         foreign = sorted({task for mixture in self.train.mixture for task in mixture.tasks} - set(names))
         if foreign:
             raise ValueError(f"train.mixture: {', '.join(foreign)} is no task of the suites")
+        foreign = sorted({*self.gate.margins, *self.gate.label_errors} - set(names))
+        if foreign:
+            raise ValueError(f"gate: {', '.join(foreign)} is no task of the suites")
         size, workers = self.train.batch_size, self.resources.num_train_workers
         if size % workers:
             raise ValueError(f"train.batch_size: {size} is not a multiple of resources.num_train_workers {workers}")

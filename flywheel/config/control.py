@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from flywheel.config.section import Section
+from flywheel.config.section import Section, Share
 
 Hours = Annotated[float, Field(gt=0.0)]
 
@@ -20,11 +20,26 @@ class OidcConfig(Section):
     """The claim with the scopes, a list or separated by blanks."""
     scopes_prefix: str = "flywheel:"
     """What the names of our scopes begin with there: `flywheel:operate`."""
+    leeway_s: Annotated[float, Field(ge=0.0, le=300.0)] = 30.0
+    """How far the issuer's clock may be from ours."""
+
+
+class WebhooksConfig(Section):
+    """How those outside are told of what happened."""
+
+    timeout_s: Annotated[float, Field(gt=0.0)] = 10.0
+    """How long an attempt waits for the receiver's next byte."""
+    patience_hours: Hours = 24.0
+    """Age of an entry after which no further attempt is made to deliver it."""
+    allow_link_local: bool = False
+    """Deliver to link-local addresses and those of clouds' metadata services too, where credentials can be had."""
 
 
 class ControlConfig(Section):
     """The REST API and the service behind it."""
 
+    host: str = "127.0.0.1"
+    """Address that the API and the policy endpoint listen on."""
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
     """TCP port of the API and the policy endpoint; 0: any free one."""
     max_queued: Annotated[int, Field(ge=0)] = 16
@@ -33,4 +48,7 @@ class ControlConfig(Section):
     """After which a stage is stopped and its iteration has failed."""
     requests_per_minute: Annotated[int, Field(ge=1)] = 600
     """Of one principal; those without a valid token share a tenth of it per address."""
+    failed_episodes_rate: Share = 0.2
+    """Share of the episodes of a collect or evaluate stage that may end by an error before webhooks are told."""
+    webhooks: WebhooksConfig = WebhooksConfig()
     oidc: OidcConfig | None = None

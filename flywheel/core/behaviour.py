@@ -1,14 +1,12 @@
-"""How a policy acts in an environment."""
+"""How a policy acts in an environment. Which policy, each request says."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)
 class Behaviour:
-    """Who acts, and how."""
+    """The same for all that are asked at once."""
 
-    policy_id: str | None
-    """None: the task's demonstrator."""
     sampled: bool
     """Draw actions from the policy's distribution, or take its most likely ones."""
     sharpness: float = 1.0

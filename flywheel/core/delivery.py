@@ -1,35 +1,42 @@
-"""Delivery: how it went to tell a webhook of an entry. Recorded once, when it was delivered or given up."""
+"""Delivery: how it ended that a webhook was to be told of an entry."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from enum import StrEnum
 from typing import Any, Final, Self
 
 DELIVERIES: Final = "deliveries/"
-"""Prefix of the records of deliveries."""
+"""Prefix of the deliveries' records."""
+
+
+class DeliveryState(StrEnum):
+    """How it ended. What has no record yet is still to do."""
+
+    DELIVERED = "delivered"
+    GIVEN_UP = "given_up"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Delivery:
-    """One entry, told to one webhook."""
+    """The end of it, recorded once."""
 
     webhook: str
     entry: int
     """The entry's number."""
-    action: str
-    delivered: bool
-    """False: it was tried as often as it may be."""
+    state: DeliveryState
     attempts: int
+    """Of the process that ended it; a restarted service counts anew."""
     status: int | None
-    """HTTP status of the last answer; None: nobody answered."""
-    error: str
-    """Of the last attempt; empty where it was delivered."""
-    finished_at: str
+    """HTTP status of the last answer; None: there was none."""
+    problem: str
+    """Why the last attempt failed; empty where it did not."""
+    at: str
     """RFC 3339."""
 
     @classmethod
     def of(cls, record: Mapping[str, Any]) -> Self:
         """From its record."""
-        return cls(**{name: record[name] for name in cls.__dataclass_fields__})
+        return cls(**{**record, "state": DeliveryState(record["state"])})
 
     @property
     def plain(self) -> dict[str, Any]:
@@ -37,11 +44,11 @@ class Delivery:
         return asdict(self)
 
 
-def deliveries_to(webhook: str) -> str:
-    """Prefix of the records of one webhook."""
+def delivery_key(webhook: str, number: int) -> str:
+    """Where the delivery of an entry is recorded."""
+    return f"{deliveries_of(webhook)}{number:08d}"
+
+
+def deliveries_of(webhook: str) -> str:
+    """Prefix of one webhook's records."""
     return f"{DELIVERIES}{webhook}/"
-
-
-def delivery_key(webhook: str, entry: int) -> str:
-    """Where a delivery is recorded."""
-    return f"{deliveries_to(webhook)}{entry:08d}"

@@ -20,9 +20,19 @@ FlywheelError
 │   ├── NewerSchemaError     an object was written by a newer flywheel
 │   ├── CheckpointError      a checkpoint is missing, damaged or does not fit
 │   └── StoreUnavailableError  the store cannot be reached, or keeps failing
+├── WaitingError         an iteration goes on only when a person says so
 ├── EnvironmentFailure   an environment raised, hung or returned nonsense
 ├── TrainingError        the training job failed
-└── EndpointError        the endpoint does not serve what it should
+├── EndpointError        the endpoint does not serve what it should
+└── ServiceError         what a client asked of a running service was not done
+    ├── UnreachableError     no service answers
+    ├── WaitTimeoutError     what was waited for is not over in time
+    └── ApiError             the service answers with a problem: status, title, detail
+        ├── ApiInputError        400, 422: the request is not valid
+        ├── ApiAccessError       401, 403: no valid token, or one without the scope
+        ├── ApiUnknownError      404: there is no such thing
+        ├── ApiConflictError     409: as things stand it is not possible
+        └── ApiBusyError         429, 503: too often, or the store is away; later it may be
 
 Foreign errors (of Ray, deltalake, the operating system) are translated into these where they enter.
 """
@@ -108,6 +118,10 @@ class StoreUnavailableError(StoreError):
     """The store cannot be reached, or keeps failing: what was tried, and for how long. It may be back later."""
 
 
+class WaitingError(FlywheelError):
+    """An iteration goes on only when a person says so."""
+
+
 class EnvironmentFailure(FlywheelError):
     """An environment raised, hung or returned nonsense."""
 
@@ -118,3 +132,47 @@ class TrainingError(FlywheelError):
 
 class EndpointError(FlywheelError):
     """The endpoint does not serve what it should."""
+
+
+class ServiceError(FlywheelError):
+    """What a client asked of a running service was not done."""
+
+
+class UnreachableError(ServiceError):
+    """No service answers: where, and what was heard instead."""
+
+
+class WaitTimeoutError(ServiceError):
+    """What was waited for is not over in time. It goes on."""
+
+
+class ApiError(ServiceError):
+    """The service answers with a problem (RFC 9457)."""
+
+    def __init__(self, detail: str, *, status: int, title: str) -> None:
+        super().__init__(f"{detail} ({status} {title})")
+        self.detail, self.status, self.title = detail, status, title
+
+
+class ApiInputError(ApiError):
+    """The request is not valid; the detail names what to correct."""
+
+
+class ApiAccessError(ApiError):
+    """No valid token, or one without the scope that is needed."""
+
+
+class ApiUnknownError(ApiError):
+    """There is no such thing."""
+
+
+class ApiConflictError(ApiError):
+    """As things stand it is not possible."""
+
+
+class ApiBusyError(ApiError):
+    """Asked too often, or the store is away: later it may be."""
+
+    def __init__(self, detail: str, *, status: int, title: str, retry_after_s: float | None = None) -> None:
+        super().__init__(detail, status=status, title=title)
+        self.retry_after_s = retry_after_s

@@ -12,9 +12,9 @@ class Trigger:
     cron: str | None = None
     """Five fields, in UTC."""
     new_episodes: int | None = None
-    """Uploads since the last iteration began, or since it fired."""
+    """Uploads since the schedule fired last, or since it was created."""
     success_below: float | None = None
-    """Mean success rate of the live version's newest collected episodes."""
+    """Mean success rate of the live version's newest collected episodes, or of its newest evaluation."""
 
     @classmethod
     def of(cls, plain: Mapping[str, Any]) -> Self:

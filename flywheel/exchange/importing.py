@@ -3,15 +3,15 @@
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 
 from flywheel.core.episode import Episode, Source
 from flywheel.core.errors import ConfigError, EpisodeError, RecordExistsError
-from flywheel.core.iteration import Stage
+from flywheel.core.iteration import Stage, record_key
 from flywheel.exchange.admission import Admission
 from flywheel.exchange.found import Found
-from flywheel.loop import record_key
 from flywheel.ports import EpisodeTable, Part, Records
 
 EPISODES_PER_PART = 64
@@ -151,6 +151,7 @@ def _record(imported: Imported, survey: _Survey, records: Records, *, origin: Pa
                 "episodes_version": imported.episodes_version,
                 "format": file_format,
                 "origin": str(origin),
+                "at": datetime.now(UTC).isoformat(timespec="milliseconds"),
                 "tasks": dict(survey.tasks),
             },
         )

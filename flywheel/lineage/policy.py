@@ -45,7 +45,7 @@ def policy_id(given: str) -> str:
 def policy_lineage(store: Store, given: str) -> PolicyLineage:
     """ConfigError: there is no such version. StoreError: a record or a manifest is damaged."""
     name = policy_id(given)
-    version, iterations = store.policies.version(name), history(store.records.read)
+    version, iterations = store.policies.version(name), history(store.records)
     if version is None:
         trained = [some.outcomes[Stage.TRAIN]["policy_id"] for some in iterations if Stage.TRAIN in some.outcomes]
         raise ConfigError(f"{store.url} has no policy version {name}; it has {', '.join(trained) or 'none'}")

@@ -14,7 +14,7 @@ from matplotlib.typing import RcKeyType
 NUM_TASK_COLOURS = 8
 """After these, colours repeat."""
 
-STAGES = ("ingest", "collect", "relabel", "train", "evaluate", "deploy", "final")
+STAGES = ("plan", "ingest", "collect", "relabel", "train", "evaluate", "deploy", "final")
 """In the order of the wheel."""
 
 # Colours that no chart would use stand for the style sheet's variables, so that one drawing serves light and dark.

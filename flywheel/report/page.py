@@ -7,7 +7,7 @@ from string import Template
 
 import yaml
 
-from flywheel.report import figures, mixture, words
+from flywheel.report import figures, gate, mixture, words
 from flywheel.report.film import Strip
 from flywheel.report.schema import Mean, Report, Result
 from flywheel.report.table import task_names
@@ -22,6 +22,7 @@ def page(report: Report, strips: Sequence[Strip] = (), *, film_note: str | None 
         figures.speed_and_time(report),
         _film(report, strips, film_note),
         _turns(report),
+        gate.section(report),
         mixture.section(report),
         figures.training(report),
         _details(report),
@@ -108,7 +109,7 @@ def _turns(report: Report) -> str:
     lines = []
     for turn in report.iterations:
         data = ", ".join(f"{table} v{version}" for table, version in (turn.trained_on or {}).items())
-        gate = f'<span class="{turn.decision}">{words.DECISIONS[turn.decision]}</span>' if turn.decision else ""
+        decision = f'<span class="{turn.decision}">{words.DECISIONS[turn.decision]}</span>' if turn.decision else ""
         reason = f'<div class="quiet">{escape(turn.reason)}</div>' if turn.reason else ""
         cells = (
             str(turn.number),
@@ -116,7 +117,7 @@ def _turns(report: Report) -> str:
             escape(turn.parent or ("fresh weights" if turn.policy_version else "")),
             f"{turn.num_updates:,}" if turn.num_updates else "",
             escape(data),
-            gate + reason,
+            decision + reason,
             escape(turn.live or "none"),
             words.duration(sum(stage.wall_s for stage in turn.stages.values())),
         )

@@ -5,7 +5,10 @@ from typing import Any
 
 from flywheel.report.schema import Report
 
-_ORDER = ("Report", "Data", "IterationReport", "MixtureReport", "StageTime", "Collected", "Final", "Result", "Mean")
+_ORDER = (
+    *("Report", "Data", "IterationReport", "GateReport", "LookReport", "TestReport", "MixtureReport"),
+    *("StageTime", "PortionReport", "Collected", "Final", "Result", "Mean"),
+)
 
 _INTRODUCTION = """\
 # report.json

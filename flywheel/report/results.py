@@ -10,9 +10,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from flywheel.core.errors import StoreError
-from flywheel.core.iteration import Iteration, Stage
-from flywheel.loop import final_key, history, record_key
+from flywheel.core.iteration import Iteration, Stage, record_key
+from flywheel.loop import final_key, history
 from flywheel.ports import Records
+from flywheel.report.gate import gate_report
 from flywheel.report.mean import mean_success
 from flywheel.report.mixture import mixture_report
 from flywheel.report.schema import (
@@ -21,6 +22,7 @@ from flywheel.report.schema import (
     Final,
     IterationReport,
     MixtureReport,
+    PortionReport,
     Report,
     Result,
     StageTime,
@@ -80,8 +82,8 @@ def build_report(records: Records, config: Mapping[str, Any], *, versions: Mappi
 
 
 def _recorded_iterations(records: Records) -> list[Iteration]:
-    found = history(records.read)
-    if not found:
+    found = history(records)
+    if not found or Stage.INGEST not in found[0].outcomes:
         raise StoreError(f"nothing to report: there is no record {record_key(0, Stage.INGEST)} in the store")
     return found
 
@@ -117,8 +119,9 @@ def _data(iteration: Iteration) -> Data:
 
 
 def _iteration(iteration: Iteration, mixture_before: MixtureReport | None) -> IterationReport:
-    collected, trained, evaluated, deployed = (
-        iteration.outcomes.get(stage, {}) for stage in (Stage.COLLECT, Stage.TRAIN, Stage.EVALUATE, Stage.DEPLOY)
+    planned, collected, trained, evaluated, deployed = (
+        iteration.outcomes.get(stage, {})
+        for stage in (Stage.PLAN, Stage.COLLECT, Stage.TRAIN, Stage.EVALUATE, Stage.DEPLOY)
     )
     with _blaming(record_key(iteration.number, "*")):
         tasks = _results(evaluated["tasks"]) if evaluated else None
@@ -131,8 +134,13 @@ def _iteration(iteration: Iteration, mixture_before: MixtureReport | None) -> It
             num_updates=trained.get("num_updates"),
             decision=evaluated.get("decision"),
             reason=evaluated.get("reason"),
+            gate=gate_report(planned, evaluated),
             live=deployed.get("live", iteration.live),
             stages={str(stage): StageTime(wall_s=outcome["wall_s"]) for stage, outcome in iteration.outcomes.items()},
+            planned={
+                task: PortionReport(fresh=portion["fresh"], revisited=len(portion["revisit"]))
+                for task, portion in planned.get("collect", {}).items()
+            },
             collected=_collected(collected) if collected else None,
             tasks=tasks,
             mean=mean_success(tasks),

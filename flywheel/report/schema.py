@@ -89,6 +89,74 @@ class MixtureReport(Section):
     """As `shares`: what was added to the share of the iteration before; empty where there is none."""
 
 
+class TestReport(Section):
+    """One of the things that the promotion gate must be shown, at one look."""
+
+    name: str
+    """A task: that no more than its margin is lost; `improvement`: that over the targets more is won than lost."""
+    pairs: int = Field(ge=0)
+    """All that count."""
+    wins: int = Field(ge=0)
+    """Pairs that the candidate won."""
+    losses: int = Field(ge=0)
+    """Pairs that it lost."""
+    statistic: float
+    """z; it passes at the bound."""
+    at_best: float
+    """z at the last look if chance is kind from now on."""
+    passed: bool
+    """Whether it reached the bound; it then counts as passed at every later look."""
+
+
+class LookReport(Section):
+    """What the pairs said after a batch."""
+
+    against: Literal["live", "anchor"]
+    """Whom the candidate was compared with."""
+    pairs: int = Field(ge=0)
+    """Per task that was still asked for."""
+    bound: float
+    """What a statistic must reach at this look."""
+    tests: list[TestReport]
+    """Those that had not passed before."""
+
+
+class GateReport(Section):
+    """The promotion gate of one iteration, as it was fixed before, and what it saw."""
+
+    alpha: float
+    """Chance of a wrong promotion, at most; 0: the error budget is used up."""
+    boundary: float | None
+    """c: the bound after n pairs is c times the root of max_pairs / n; null where alpha is 0."""
+    attempt: int = Field(ge=1)
+    """Which gate of its campaign it is."""
+    max_pairs: int
+    """Per task; then the live version stays."""
+    batch: int
+    """Pairs per task between two looks."""
+    margins: dict[str, float]
+    """Task -> success rate that may be lost there."""
+    targets: list[str]
+    """Tasks over which an improvement must be shown; empty: it is enough not to be worse."""
+    improvement: Literal["success", "time"]
+    """What must be better."""
+    anchor: str | None
+    """Version that the candidate must not be worse than either."""
+    planned_pairs: int | None
+    """Per task: about so many show that nothing is lost, with 80% power, if both versions are as good."""
+    looks: list[LookReport]
+    """In order."""
+
+
+class PortionReport(Section):
+    """What was to be collected of one task."""
+
+    fresh: int = Field(ge=0)
+    """Episodes from initial states that nobody had met."""
+    revisited: int = Field(ge=0)
+    """Episodes from initial states where the live version's last episode failed."""
+
+
 class IterationReport(Section):
     """One turn of the wheel. What a stage would have said is null until the stage has a record."""
 
@@ -108,10 +176,14 @@ class IterationReport(Section):
     """The promotion gate's answer."""
     reason: str | None
     """Why."""
+    gate: GateReport | None
+    """The gate and what it saw; null while there was nobody to compare with."""
     live: str | None
     """The live version after the turn; null while there is none."""
     stages: dict[str, StageTime]
-    """Recorded stage -> its time: ingest (iteration 0) or collect, relabel, train, evaluate, deploy."""
+    """Recorded stage -> its time: plan, ingest (iteration 0) or collect, relabel, train, evaluate, deploy."""
+    planned: dict[str, PortionReport]
+    """Task -> what the plan said to collect; empty at iteration 0."""
     collected: Collected | None
     """Null at iteration 0, which has demonstrations instead."""
     tasks: dict[str, Result] | None

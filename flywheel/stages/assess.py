@@ -15,7 +15,7 @@ def assess(iteration: Iteration, live: str, ports: Ports) -> dict[str, Any]:
     asked = order(iteration, live, ports.plan)
     version, episodes, work_s = gather(
         asked.requests,
-        Behaviour(policy_id=live, sampled=False),
+        Behaviour(sampled=False),
         transaction=asked.transaction,
         ports=ports,
     )
@@ -23,7 +23,7 @@ def assess(iteration: Iteration, live: str, ports: Ports) -> dict[str, Any]:
         "policy_id": live,
         "episodes_version": version,
         "data_digests": {"episodes": ports.episodes.digest(version)},
-        "tasks": results(episodes),
+        "tasks": results(episodes, ports.plan.gate.label_errors),
         "work_s": work_s,
     }
 

@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from flywheel.core.allocation import Portion
 from flywheel.core.behaviour import Behaviour
-from flywheel.core.episode import Source
-from flywheel.core.iteration import Iteration
+from flywheel.core.iteration import Iteration, Stage
 from flywheel.core.plan import Plan
 from flywheel.ports import Ports
 from flywheel.stages.gather import Order, gather, results
@@ -16,7 +16,7 @@ def collect(iteration: Iteration, ports: Ports) -> dict[str, Any]:
     asked = order(iteration, plan)
     version, episodes, work_s = gather(
         asked.requests,
-        Behaviour(policy_id=iteration.live, sampled=True, sharpness=plan.sharpness, random_actions=plan.random_actions),
+        Behaviour(sampled=True, sharpness=plan.sharpness, random_actions=plan.random_actions),
         transaction=asked.transaction,
         ports=ports,
     )
@@ -24,19 +24,19 @@ def collect(iteration: Iteration, ports: Ports) -> dict[str, Any]:
         "episodes_version": version,
         "data_digests": {"episodes": ports.episodes.digest(version)},
         "behaviour_policy": episodes[0].behaviour_policy,
-        "tasks": results(episodes),
+        "tasks": results(episodes, plan.gate.label_errors),
         "work_s": work_s,
     }
 
 
 def order(iteration: Iteration, plan: Plan) -> Order:
-    """What the live version, or the demonstrators, are asked for."""
+    """What the live version, or the demonstrators, are asked for: what the iteration's plan says."""
+    planned = iteration.outcomes[Stage.PLAN]["collect"]
     return Order(
         transaction=f"{iteration.number:04d}-collect",
-        requests=plan.requests(
-            Source.COLLECTION,
+        requests=plan.collection(
             iteration=iteration.number,
-            episodes_per_task=dict.fromkeys(plan.tasks, plan.collect_episodes_per_task),
+            portions={task: Portion.of(portion) for task, portion in planned.items()},
             policy_id=iteration.live,
         ),
     )

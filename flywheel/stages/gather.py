@@ -1,14 +1,16 @@
 """Episodes asked for become episodes in the table: what ingest, collect and evaluate share."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
 from flywheel.core.behaviour import Behaviour
 from flywheel.core.episode import EpisodeRequest, EpisodeSummary, Outcome
+from flywheel.core.errors import StoppedError
+from flywheel.core.label_errors import EXACT, LabelErrors
 from flywheel.core.policy import SuccessRate
-from flywheel.ports import Ports
+from flywheel.ports import Part, Ports
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,33 +31,52 @@ def gather(
     work_s = 0.0
     version = ports.episodes.committed(transaction)
     if version is None:
-        parts, _ = ports.collectors.collect(requests, behaviour, ports.observer)
+        parts, made = ports.collectors.collect(requests, behaviour, ports.observer)
+        if len(made) < len(requests):
+            raise _stopped(parts, transaction, ports)
         version = ports.episodes.commit(parts, transaction=transaction)
         work_s = sum(part.work_s for part in parts)
     wanted = {request.episode_id for request in requests}
-    made = ports.episodes.summaries(version=version, iteration=requests[0].iteration)
-    return version, [episode for episode in made if episode.episode_id in wanted], work_s
+    found = ports.episodes.summaries(version=version, iteration=requests[0].iteration)
+    return version, [episode for episode in found if episode.episode_id in wanted], work_s
 
 
-def results(episodes: Sequence[EpisodeSummary]) -> dict[str, dict[str, Any]]:
-    """Task -> success rate with its interval, mean time to success and what could not be scored, as plain values."""
-    return {task: _result([episode for episode in episodes if episode.task == task]) for task in _tasks(episodes)}
+def _stopped(parts: Sequence[Part], transaction: str, ports: Ports) -> StoppedError:
+    """What was finished is kept: under a name of its own, because the stage is not done."""
+    if parts:
+        ports.episodes.commit(parts, transaction=f"{transaction}-stopped")
+    return ports.brake() or StoppedError(f"{transaction}: stopped")
+
+
+def results(
+    episodes: Sequence[EpisodeSummary], label_errors: Mapping[str, LabelErrors] | None = None
+) -> dict[str, dict[str, Any]]:
+    """Task -> success rate with its interval, mean time to success and what could not be scored, as plain values.
+
+    `label_errors`, task -> errors of its success labels, widen the interval; the rate is as it was labelled.
+    """
+    errors = label_errors or {}
+    return {
+        task: _result([episode for episode in episodes if episode.task == task], errors.get(task, EXACT))
+        for task in _tasks(episodes)
+    }
 
 
 def _tasks(episodes: Sequence[EpisodeSummary]) -> list[str]:
     return sorted({episode.task for episode in episodes})
 
 
-def _result(episodes: Sequence[EpisodeSummary]) -> dict[str, Any]:
+def _result(episodes: Sequence[EpisodeSummary], errors: LabelErrors) -> dict[str, Any]:
     outcomes = [episode.outcome for episode in episodes]
     rate = SuccessRate.of(outcomes)
+    lower, upper = errors.corrected(rate.lower, rate.upper)
     times = [episode.time_to_success_s for episode in episodes if episode.time_to_success_s is not None]
     return {
         "successes": rate.successes,
         "episodes": rate.episodes,
         "rate": rate.rate,
-        "lower": rate.lower,
-        "upper": rate.upper,
+        "lower": lower,
+        "upper": upper,
         "mean_time_to_success_s": fmean(times) if times else None,
         "errors": outcomes.count(Outcome.ERROR),
         "unscored": outcomes.count(Outcome.UNSCORED),

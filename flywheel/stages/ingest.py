@@ -15,14 +15,14 @@ def ingest(iteration: Iteration, ports: Ports) -> dict[str, Any]:
     asked = order(iteration, ports.plan)
     version, episodes, work_s = gather(
         asked.requests,
-        Behaviour(policy_id=None, sampled=True),
+        Behaviour(sampled=True),
         transaction=asked.transaction,
         ports=ports,
     )
     return {
         "episodes_version": version,
         "data_digests": {"episodes": ports.episodes.digest(version)},
-        "tasks": results(episodes),
+        "tasks": results(episodes, ports.plan.gate.label_errors),
         "work_s": work_s,
     }
 

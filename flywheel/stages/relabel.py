@@ -3,14 +3,14 @@
 from typing import Any
 
 from flywheel.core.episode import EpisodeSummary, Outcome, Source
-from flywheel.core.iteration import Iteration
+from flywheel.core.iteration import Iteration, Stage, record_key
 from flywheel.ports import Ports
 
 
 def relabel(iteration: Iteration, ports: Ports) -> dict[str, Any]:
     """Labels this iteration's own episodes, those of the evaluation that ended the one before, and uploads."""
     transaction = f"{iteration.number:04d}-relabel"
-    episodes_version = iteration.outcomes[iteration.stages[0]]["episodes_version"]
+    episodes_version = iteration.outcomes[Stage.INGEST if iteration.pretrains else Stage.COLLECT]["episodes_version"]
     labels_version = ports.labels.committed(transaction)
     if labels_version is None:
         new = [
@@ -32,12 +32,22 @@ def relabel(iteration: Iteration, ports: Ports) -> dict[str, Any]:
 
 def _candidates(number: int, version: int, ports: Ports) -> list[EpisodeSummary]:
     own = ports.episodes.summaries(version=version, iteration=number)
-    before = ports.episodes.summaries(version=version, iteration=number - 1) if number else []
     return [
         *(episode for episode in own if episode.source in (Source.DEMONSTRATION, Source.COLLECTION)),
-        *(episode for episode in before if episode.source is Source.EVALUATION),
+        *_left_by_earlier(number, version, ports),
         *_new_uploads(version, ports),
     ]
+
+
+def _left_by_earlier(number: int, version: int, ports: Ports) -> list[EpisodeSummary]:
+    """The evaluation that ended the iteration before, and all of those that were over before they labelled."""
+    left: list[EpisodeSummary] = []
+    for before in reversed(range(number)):
+        made = ports.episodes.summaries(version=version, iteration=before)
+        if ports.records.read(record_key(before, Stage.RELABEL)) is not None:
+            return [*left, *(episode for episode in made if episode.source is Source.EVALUATION)]
+        left += [episode for episode in made if episode.source is not Source.FINAL]
+    return left
 
 
 def _new_uploads(version: int, ports: Ports) -> list[EpisodeSummary]:

@@ -12,7 +12,7 @@ from flywheel.ports import Ports, Records
 
 def train(iteration: Iteration, ports: Ports) -> dict[str, Any]:
     """Trains `policy-<iteration>` on the versions of the tables that relabelling left, without what was recalled."""
-    plan, number = ports.plan, iteration.number
+    plan, number, place = ports.plan, iteration.number, iteration.place
     labelled = iteration.outcomes[Stage.RELABEL]
     recalls = _active_recalls(ports.records)
     request = TrainingRequest(
@@ -21,11 +21,11 @@ def train(iteration: Iteration, ports: Ports) -> dict[str, Any]:
         parent=_parent(iteration, plan.initial_weights),
         episodes_version=labelled["episodes_version"],
         labels_version=labelled["labels_version"],
-        mixture=at(plan.mixture, number),
-        num_updates=at(plan.num_updates, number),
-        bc_weight=at(plan.bc_weight, number),
-        temperature=at(plan.temperature, number),
-        learning_rate=at(plan.learning_rate, number),
+        mixture=at(plan.mixture, place),
+        num_updates=at(plan.num_updates, place),
+        bc_weight=at(plan.bc_weight, place),
+        temperature=at(plan.temperature, place),
+        learning_rate=at(plan.learning_rate, place),
         seed=plan.seed * 1000 + number,
         excluded=exclusion(recalls),
         recalls=tuple(recall.number for recall in recalls),

@@ -1,6 +1,6 @@
 """Which versions of the tables must stay readable."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from flywheel.core.errors import StoreError
@@ -34,7 +34,7 @@ def kept(store: Store, *, rollback_versions: int) -> Kept:
     """
     ledger = read_ledger(store)
     _refuse_damage(ledger)
-    policies = live_policies(ledger.iterations)[: 1 + rollback_versions]
+    policies = live_policies(ledger)[: 1 + rollback_versions]
     versions: dict[str, set[int]] = {name: set() for name in store.tables}
     for name, table in store.tables.items():
         newest = table.newest()
@@ -60,10 +60,11 @@ def kept(store: Store, *, rollback_versions: int) -> Kept:
     )
 
 
-def live_policies(iterations: Iterable[Iteration]) -> list[str]:
-    """Every version that was live, the newest first."""
-    deployed = [some.outcomes[Stage.DEPLOY]["live"] for some in iterations if Stage.DEPLOY in some.outcomes]
-    return list(dict.fromkeys(live for live in reversed(deployed) if live is not None))
+def live_policies(ledger: Ledger) -> list[str]:
+    """Every version that was live, the one that is live first: as the chronicle says, then as the stages' records."""
+    told = [deployment.policy_id for deployment in reversed(ledger.control.deployments)]
+    deployed = [some.outcomes[Stage.DEPLOY]["live"] for some in ledger.iterations if Stage.DEPLOY in some.outcomes]
+    return list(dict.fromkeys([*told, *(live for live in reversed(deployed) if live is not None)]))
 
 
 def _refuse_damage(ledger: Ledger) -> None:

@@ -1,17 +1,22 @@
 """Ledger: what all records of a store say, and what is wrong with the records themselves."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+from flywheel.core.control import Control
+from flywheel.core.delivery import DELIVERIES, Delivery
+from flywheel.core.entry import CHRONICLE, entry_key
 from flywheel.core.errors import NotFoundError, StoreError
 from flywheel.core.exclusion import RECALLS
-from flywheel.core.iteration import PRODUCTS, Iteration, Stage
-from flywheel.loop import history, record_key
+from flywheel.core.iteration import PRODUCTS, Iteration, Stage, record_key
+from flywheel.core.spending import BUDGETS
+from flywheel.loop import history
 from flywheel.store import layout
 from flywheel.store.sealed import unseal
 from flywheel.store.whole import Store
+from flywheel.upkeep.chronicle import read_chronicle
 from flywheel.upkeep.finding import Area, Finding, damage
 
 ITERATIONS = "iterations/"
@@ -22,17 +27,32 @@ VERSIONS = {"episodes_version": layout.EPISODES, "labels_version": layout.LABELS
 """Product of a stage -> the table whose version it is."""
 
 
+class _Readable:
+    """`loop.Recorded`: a record that is damaged is as good as none."""
+
+    def __init__(self, records: Mapping[str, Mapping[str, Any]]) -> None:
+        self._records = records
+
+    def keys(self, prefix: str) -> list[str]:
+        return sorted(key for key in self._records if key.startswith(prefix))
+
+    def read(self, key: str) -> dict[str, Any] | None:
+        return dict(self._records[key]) if key in self._records else None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Ledger:
     """Readable records by their key, and findings about the others."""
 
     records: Mapping[str, Mapping[str, Any]]
     findings: tuple[Finding, ...]
+    control: Control
+    """What the entries of the chronicle add up to, as far as they can be read."""
 
     @cached_property
     def iterations(self) -> list[Iteration]:
         """In order, up to the first that is unfinished or has a damaged record."""
-        return history(lambda key: dict(self.records[key]) if key in self.records else None)
+        return history(_Readable(self.records))
 
     @property
     def gap(self) -> str:
@@ -86,15 +106,31 @@ def read_ledger(store: Store) -> Ledger:
     """Reads every record, whatever the others are like."""
     records: dict[str, Mapping[str, Any]] = {}
     findings = list(_identity(store))
-    for name in store.objects.keys(layout.RECORDS):
+    names = list(store.objects.keys(layout.RECORDS))
+    for name in [*names, *_passed_over(store, names)]:
         key = name.removeprefix(layout.RECORDS).removesuffix(".json")
         try:
             records[key] = unseal(store.objects.get(name), name=name)
         except StoreError as failure:
             findings.append(damage(Area.RECORDS, name, failure))
     records = {key: record for key, record in records.items() if not (_complain(key, record, findings))}
-    ledger = Ledger(records=records, findings=tuple(findings))
-    return Ledger(records=records, findings=(*findings, *_out_of_order(ledger)))
+    control, wrong = read_chronicle(records)
+    unreadable = {finding.key for finding in findings}
+    findings += [finding for finding in wrong if finding.key not in unreadable]
+    ledger = Ledger(records=records, findings=tuple(findings), control=control)
+    return replace(ledger, findings=(*findings, *_out_of_order(ledger)))
+
+
+def _passed_over(store: Store, names: Iterable[str]) -> Iterator[str]:
+    """Entries of the chronicle that are there and not in a listing that was made while others were written."""
+    prefix = layout.record(CHRONICLE).removesuffix(".json")
+    listed = {name for name in names if name.startswith(prefix)}
+    for number in range(len(listed)):
+        name = layout.record(entry_key(number))
+        if name not in listed:
+            if not any(store.objects.keys(name)):
+                return
+            yield name
 
 
 def next_key(store: Store, prefix: str) -> str:
@@ -127,7 +163,9 @@ def _complain(key: str, record: Mapping[str, Any], findings: list[Finding]) -> b
         (FINAL, ("policy_id", "episodes_version")),
         (GARBAGE, ("deleted",)),
         (REPAIRS, ("moved",)),
+        (BUDGETS, ("anchor", "reason")),
         (RECALLS, ("policies", "episodes", "reason", "undoes")),
+        (DELIVERIES, tuple(Delivery.__dataclass_fields__)),
     ):
         needed = names if key.startswith(prefix) else needed
     missing = [name for name in needed if name not in record]

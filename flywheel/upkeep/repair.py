@@ -4,6 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from flywheel.core.delivery import DELIVERIES
+from flywheel.core.entry import CHRONICLE
 from flywheel.core.errors import NotFoundError, StoreError
 from flywheel.core.iteration import Iteration, Stage
 from flywheel.store import layout
@@ -128,11 +130,14 @@ def _moves(store: Store, finding: Finding, inspection: Inspection) -> Iterator[M
 
 
 def _record_moves(finding: Finding, inspection: Inspection) -> Iterator[Move]:
-    """A stage whose record is gone is run again on what it committed, and so are those after it in its iteration."""
+    """A stage whose record is gone is run again on what it committed, and so are those after it in its iteration.
+
+    A delivery without a record is made again. The chronicle is what a person decided: nothing makes an entry anew.
+    """
     ledger, key = inspection.ledger, finding.key.removeprefix(layout.RECORDS).removesuffix(".json")
-    if finding not in ledger.findings:
+    if finding not in ledger.findings or key.startswith(CHRONICLE):
         return
-    if key.startswith(FINAL):
+    if key.startswith((FINAL, DELIVERIES)):
         yield Move(key=finding.key, why=finding.problem)
     elif key in ledger.records:
         # It is whole; what leads to it is missing.
@@ -158,7 +163,7 @@ def _needed(inspection: Inspection) -> set[str]:
     """Policy versions that the next iteration acts with or starts from."""
     iterations = inspection.ledger.iterations
     trained = [some.outcomes[Stage.TRAIN]["policy_id"] for some in iterations if Stage.TRAIN in some.outcomes]
-    return {*live_policies(iterations)[:1], *trained[-1:]}
+    return {*live_policies(inspection.ledger)[:1], *trained[-1:]}
 
 
 def _only_orphans(finding: Finding, inspection: Inspection) -> bool:

@@ -9,7 +9,7 @@ from flywheel.core.iteration import Iteration, Stage
 from flywheel.core.plan import Plan
 from flywheel.stages.assess import order as order_of_assess
 from flywheel.stages.collect import order as order_of_collect
-from flywheel.stages.evaluate import order as order_of_evaluate
+from flywheel.stages.evaluate import Contest
 from flywheel.stages.gather import Order
 from flywheel.stages.ingest import order as order_of_ingest
 from flywheel.store import layout
@@ -32,7 +32,9 @@ class Rescue:
 
 def plan_rescue(store: Store, ledger: Ledger, plan: Plan) -> list[Rescue]:
     """What the stage that is due asks for, if all of it lies there; a part of it is made again by the stage itself."""
-    orders = [order for order in due(ledger.iterations, plan) if store.episodes.committed(order.transaction) is None]
+    orders = [
+        order for order in due(store, ledger.iterations, plan) if store.episodes.committed(order.transaction) is None
+    ]
     wanted = {request.episode_id for order in orders for request in order.requests}
     found = _uncommitted(store, wanted) if wanted else {}
     return [
@@ -42,21 +44,31 @@ def plan_rescue(store: Store, ledger: Ledger, plan: Plan) -> list[Rescue]:
     ]
 
 
-def due(iterations: list[Iteration], plan: Plan) -> list[Order]:
+def due(store: Store, iterations: list[Iteration], plan: Plan) -> list[Order]:
     """What the stage that comes next asks its collectors for."""
     last = iterations[-1] if iterations else Iteration(number=0)
     if not last.remaining():
         live = last.outcomes[Stage.DEPLOY]["live"]
-        final = [] if live is None else [order_of_assess(last, live, plan)]
-        return [*final, order_of_collect(last.following(), plan)]
+        return [] if live is None else [order_of_assess(last, live, plan)]
     stage = last.remaining()[0]
     if stage is Stage.INGEST:
         return [order_of_ingest(last, plan)]
     if stage is Stage.COLLECT:
         return [order_of_collect(last, plan)]
     if stage is Stage.EVALUATE:
-        acting = [last.outcomes[Stage.TRAIN]["policy_id"], *([last.live] if last.live else [])]
-        return [order_of_evaluate(policy_id, last, plan) for policy_id in acting]
+        return _due_batch(store, Contest.of(last, plan))
+    return []
+
+
+def _due_batch(store: Store, contest: Contest) -> list[Order]:
+    """The first that the table does not have: what comes after depends on it."""
+    while (asked := contest.due()) is not None:
+        version = store.episodes.committed(asked.transaction)
+        if version is None:
+            return [asked]
+        ids = _ids(asked.requests)
+        made = store.episodes.summaries(version=version, iteration=contest.number)
+        contest = contest.having([episode for episode in made if episode.episode_id in ids])
     return []
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from flywheel.core.errors import StoreError, StoreUnavailableError
 from flywheel.core.iteration import Iteration, Stage
 from flywheel.loop import final_key
+from flywheel.stages.evaluate import transactions
 from flywheel.store import layout
 from flywheel.store.whole import Store
 from flywheel.upkeep.finding import Area, Finding, damage, leftover
@@ -52,8 +53,7 @@ def _commit(key: str, stage: Stage, record: Mapping[str, Any]) -> Commit | None:
     if stage in (Stage.INGEST, Stage.COLLECT):
         return layout.EPISODES, f"{number}-{stage}", record["episodes_version"]
     if stage is Stage.EVALUATE:
-        last = record.get("live") or record["policy_id"]
-        return layout.EPISODES, f"{number}-evaluate-{last}", record["episodes_version"]
+        return layout.EPISODES, record["transactions"][-1], record["episodes_version"]
     return None
 
 
@@ -68,8 +68,7 @@ def due_transactions(ledger: Ledger) -> Iterator[tuple[str, str]]:
     if stage is Stage.RELABEL:
         yield layout.LABELS, f"{last.number:04d}-relabel"
     elif stage is Stage.EVALUATE:
-        candidate = last.outcomes[Stage.TRAIN]["policy_id"]
-        for name in dict.fromkeys([candidate, *([last.live] if last.live else [])]):
-            yield layout.EPISODES, f"{last.number:04d}-evaluate-{name}"
-    else:
+        for name in transactions(last):
+            yield layout.EPISODES, name
+    elif stage in (Stage.INGEST, Stage.COLLECT):
         yield layout.EPISODES, f"{last.number:04d}-{stage}"

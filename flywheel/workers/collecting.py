@@ -1,6 +1,7 @@
 """Collector: runs environments with one behaviour and writes what it made. Plain; Ray dresses it in cluster/."""
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
 from time import perf_counter
 
 from flywheel.core.behaviour import Behaviour
@@ -12,6 +13,11 @@ from flywheel.learning.codec import load_actor
 from flywheel.ports import Notice, Part, PartWriter, Policies
 
 EPISODES_PER_PART = 64
+
+
+def never() -> bool:
+    """What is not to be stopped."""
+    return False
 
 
 class Collector:
@@ -32,24 +38,25 @@ class Collector:
         self._num_environments = num_environments
 
     def collect(
-        self, requests: Sequence[EpisodeRequest], behaviour: Behaviour
+        self, requests: Sequence[EpisodeRequest], behaviour: Behaviour, *, stopping: Callable[[], bool] = never
     ) -> Iterator[EpisodeSummary | Part | Notice]:
         """Yields each episode's summary as it ends, and a part once the store has it.
 
-        Requests start in the order given. Parts come in the order of the summaries, each for the oldest that no part
+        Requests start in the order given; where the next one is another policy's, the episodes of the one before end
+        first. Parts come in the order of the summaries, each for the oldest that no part
         covers, maybe much later; a summary without its part is lost if the process dies. No new episode ends while
-        what waits for the store finds no room; signs of life are all that comes then.
+        what waits for the store finds no room; signs of life are all that comes then. Once it is `stopping`, no
+        further episode is finished, and those that are, are written.
         """
         writer = self._writer
         writer.discard()
-        policy = self._policy(behaviour)
         unwritten: list[Episode] = []
         began = perf_counter()
-        for episode in run_episodes(
-            requests, environments=self._environments, policy=policy, num_environments=self._num_environments
-        ):
+        for episode in self._episodes(requests, behaviour):
             unwritten.append(episode)
             yield summary(episode)
+            if stopping():
+                break
             if len(unwritten) == EPISODES_PER_PART:
                 writer.add(unwritten, work_s=perf_counter() - began)
                 while writer.is_full:
@@ -62,13 +69,22 @@ class Collector:
         while writer.num_waiting:
             yield from writer.wait()
 
-    def _policy(self, behaviour: Behaviour) -> Policy:
-        if behaviour.policy_id is None:
+    def _episodes(self, requests: Sequence[EpisodeRequest], behaviour: Behaviour) -> Iterator[Episode]:
+        for policy_id, some in groupby(requests, key=lambda request: request.policy_id):
+            yield from run_episodes(
+                list(some),
+                environments=self._environments,
+                policy=self._policy(policy_id, behaviour),
+                num_environments=self._num_environments,
+            )
+
+    def _policy(self, policy_id: str | None, behaviour: Behaviour) -> Policy:
+        if policy_id is None:
             return self._demonstrator()
-        actor = load_actor(self._policies.load(behaviour.policy_id), origin=f"policy {behaviour.policy_id}")
+        actor = load_actor(self._policies.load(policy_id), origin=f"policy {policy_id}")
         return LearnedPolicy(
             actor=actor,
-            version=behaviour.policy_id,
+            version=policy_id,
             sampled=behaviour.sampled,
             sharpness=behaviour.sharpness,
             random_actions=behaviour.random_actions,

@@ -56,11 +56,11 @@ def retry(control: Control, number: int, *, by: str, max_queued: int) -> Draft:
 
 
 def cancel(control: Control, number: int, *, by: str, reason: str = "") -> Draft:
-    """A queued one is over at once; one that runs is asked to stop. ConflictError: it is over already."""
+    """One that does not run is over at once; one that runs is asked to stop. ConflictError: it is over already."""
     status = iteration(control, number)
     if status.state.is_terminal:
         raise ConflictError(f"iteration {number} is {status.state} already")
-    if status.state is IterationState.QUEUED:
+    if status.state is not IterationState.RUNNING:
         return finish(control, number, state=IterationState.CANCELLED, by=by, reason=reason)
     if status.cancel_requested_by is not None:
         raise ConflictError(f"iteration {number} is being cancelled already, by {status.cancel_requested_by}")

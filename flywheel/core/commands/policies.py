@@ -11,6 +11,19 @@ def promote(control: Control, policy_id: str, *, by: str, reason: str, iteration
     return _deploy(control, policy_id, Action.POLICY_PROMOTED, by=by, reason=reason, iteration=iteration)
 
 
+def promote_by_gate(
+    control: Control, policy_id: str, *, iteration: int, judged_against: str | None, reason: str
+) -> Draft | None:
+    """None: it is live already. ConflictError: it was judged against a version that is not live any more."""
+    if control.live == policy_id:
+        return None
+    if control.live != judged_against:
+        raise ConflictError(
+            f"{policy_id} was judged against {judged_against or 'no version'}, but now {control.live} is live"
+        )
+    return promote(control, policy_id, by="gate", reason=reason, iteration=iteration)
+
+
 def why(policy_id: str, *, gate: tuple[str, str] | None, reason: str) -> str:
     """The reason of a promotion by a person; where the gate said promote, its own will do.
 

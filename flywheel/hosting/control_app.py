@@ -1,0 +1,51 @@
+"""The API as a Ray Serve application."""
+
+from typing import Any
+
+import ray
+from fastapi import FastAPI
+from ray import serve
+from ray.exceptions import RayError
+
+from flywheel.api.application import create_app
+from flywheel.config import parse
+from flywheel.hosting.description import CONTROL
+from flywheel.hosting.plane import open_plane
+from flywheel.hosting.service_supervisor import ensure
+from flywheel.journal import Progress
+
+ANSWER_TIMEOUT_S = 1.0
+
+
+class RayWatch:
+    """`api.plane.Watch` on the supervisor's actor."""
+
+    def __init__(self, supervisor: Any) -> None:
+        self._supervisor = supervisor
+
+    def progress(self) -> Progress | None:
+        try:
+            found: Progress | None = ray.get(self._supervisor.progress.remote(), timeout=ANSWER_TIMEOUT_S)
+            return found
+        except RayError:  # It starts, or starts again: nobody knows how far what it turns is.
+            return None
+
+    def nudge(self) -> None:
+        self._supervisor.nudge.remote()
+
+
+def application(args: dict[str, Any]) -> Any:
+    """For Serve's declarative config. `config`: plain values; `store`: its URL."""
+    config, store = parse(args["config"], origin="serve config"), args["store"]
+
+    def build() -> FastAPI:
+        return create_app(open_plane(config, store, RayWatch(ensure(config, store))))
+
+    deployment: Any = serve.deployment(
+        name=CONTROL,
+        ray_actor_options={"num_cpus": 0},
+        max_ongoing_requests=256,
+        graceful_shutdown_timeout_s=2.0,
+        graceful_shutdown_wait_loop_s=0.1,
+    )(serve.ingress(build)())
+    return deployment.bind()

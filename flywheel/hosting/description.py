@@ -1,0 +1,29 @@
+"""Description: what Ray Serve is asked to run, in one place, because Serve ends whatever a description leaves out."""
+
+from typing import Any
+
+from flywheel.config import Config
+
+CONTROL = "control"
+"""The API's application and deployment."""
+IDENTIFY = "flywheel.hosting.plane:identify_on"
+BUILDER = "flywheel.hosting.control_app:application"
+
+
+def control_application(config: Config, store: str) -> dict[str, Any]:
+    """The API. It starts the supervisor, which adds the policy endpoint."""
+    return {
+        "name": CONTROL,
+        "route_prefix": "/",
+        "import_path": BUILDER,
+        "args": {"config": config.model_dump(mode="json"), "store": store},
+    }
+
+
+def serve_config(config: Config, store: str) -> dict[str, Any]:
+    """The whole of Ray Serve's declarative config, for `serve deploy` or a RayService."""
+    return {
+        "proxy_location": "EveryNode",
+        "http_options": {"host": "0.0.0.0", "port": config.control.port},
+        "applications": [control_application(config, store)],
+    }

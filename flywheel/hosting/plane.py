@@ -1,0 +1,66 @@
+"""The plane that the service's requests touch, made in the process that answers them."""
+
+import os
+from collections.abc import Callable
+from functools import partial
+
+from flywheel import services, wiring
+from flywheel.api.identity import Identify, TokenIdentity, first_of
+from flywheel.api.oidc import OidcIdentity
+from flywheel.api.plane import Plane, Watch
+from flywheel.api.rates import Rates
+from flywheel.config import Config
+from flywheel.core.control import Control
+from flywheel.hosting.keys import BOOTSTRAP, require_token
+from flywheel.lineage.tracer import Tracer
+from flywheel.service.signing import KEY_VARIABLE, service_key, signing_secret
+from flywheel.store.chronicle import RecordedChronicle, utc_now
+from flywheel.store.follower import Follower
+from flywheel.store.objects import open_objects
+from flywheel.store.records import JsonRecords
+from flywheel.workshop import Workshop
+
+
+def open_plane(config: Config, store: str, watch: Watch) -> Plane:
+    """StoreError: the store cannot be read. ConfigError: nobody could ask anything."""
+    workshop = Workshop(config=config, store=store)
+    chronicle = workshop.chronicle
+    require_token(chronicle=chronicle, given=os.environ.get(BOOTSTRAP), now=utc_now())
+    return Plane(
+        store=store,
+        config=config,
+        chronicle=chronicle,
+        records=workshop.records,
+        episodes=workshop.episodes,
+        labels=workshop.labels,
+        policies=workshop.policies,
+        watch=watch,
+        lineage=Tracer(store=workshop.whole),
+        identify=first_of([TokenIdentity(control=following(store), now=utc_now), *_providers(config)]),
+        rates=Rates(requests_per_minute=config.control.requests_per_minute),
+        signing_secret=partial(signing_secret, signing_key()),
+        now=utc_now,
+    )
+
+
+def _providers(config: Config) -> list[Identify]:
+    oidc = config.control.oidc
+    return [] if oidc is None else [OidcIdentity(**oidc.model_dump())]
+
+
+def signing_key() -> bytes:
+    """What the webhooks' secrets derive from. ConfigError: it is no secret, or cannot be kept."""
+    return service_key(given=os.environ.get(KEY_VARIABLE), folder=services.folder())
+
+
+def identify_on(store: str) -> Identify:
+    """Whose a token is, for the policy endpoint: asked at every request, so it never waits for the store."""
+    config = wiring.configuration_of(store)
+    return first_of([TokenIdentity(control=following(store), now=utc_now), *_providers(config)])
+
+
+def following(store: str) -> Callable[[], Control]:
+    """The newest state that could be read, followed for as long as this process lives."""
+    chronicle = RecordedChronicle(records=JsonRecords(objects=open_objects(store)))
+    follower = Follower(chronicle=chronicle).start()
+    return lambda: follower.control

@@ -1,0 +1,143 @@
+"""Up and down: a service on this machine that outlives the command that started it."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic, sleep
+
+import httpx2
+
+from flywheel import services, wiring
+from flywheel.config import Config
+from flywheel.core.errors import ConfigError, FlywheelError
+from flywheel.hosting import keeper
+from flywheel.hosting.keys import token_in
+from flywheel.services import Service, is_alive
+from flywheel.store.chronicle import utc_now
+from flywheel.workshop import Workshop
+
+READY_TIMEOUT_S = 180.0
+DOWN_TIMEOUT_S = 60.0
+POLL_S = 0.2
+TAIL_LINES = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Files:
+    """What a service keeps on this machine beside its store. None of it is needed to start it again elsewhere."""
+
+    name: str
+
+    @property
+    def asked(self) -> Path:
+        """What the host is started with."""
+        return services.folder() / f"{self.name}.host"
+
+    @property
+    def token(self) -> Path:
+        return services.folder() / f"{self.name}.token"
+
+    @property
+    def log(self) -> Path:
+        return services.folder() / f"{self.name}.log"
+
+
+def up(config: Config, store: str) -> Service:
+    """Starts everything and returns when it answers. ConfigError: it is up already, or something is in the way.
+
+    FlywheelError: it does not start; the text has the end of its log.
+    """
+    known = services.read(config.name)
+    if known is not None and known.is_up:
+        raise ConfigError(
+            f"{config.name} is up at {known.url}, process {known.pid}: `flywheel down {config.name}` ends it"
+        )
+    config = _with_port(config)
+    store = store if "://" in store else str(Path(store).resolve())
+    wiring.check(config, store)
+    files = Files(name=config.name)
+    token_in(files.token, chronicle=Workshop(config=config, store=store).chronicle, now=utc_now())
+    files.asked.write_text(json.dumps({"config": config.model_dump(mode="json"), "store": store}), encoding="utf-8")
+    with open(files.log, "ab") as log:
+        begins = files.log.stat().st_size
+        process = subprocess.Popen(
+            [sys.executable, "-m", keeper.__name__, str(files.asked)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    url = f"http://{config.control.host}:{config.control.port}"
+    service = Service(
+        name=config.name, store=store, url=url, token_file=str(files.token), pid=process.pid, started_at=utc_now()
+    )
+    services.write(service)
+    try:
+        _await_ready(url, process, files.log, begins)
+    except BaseException:
+        _end(process.pid)
+        services.remove(config.name)
+        raise
+    return service
+
+
+def down(name: str) -> Service:
+    """Ends the service and waits until it has ended. ConfigError: it is not up."""
+    service = services.read(name)
+    if service is None or not service.is_up:
+        services.remove(name)
+        up_now = ", ".join(some.name for some in services.all() if some.is_up)
+        raise ConfigError(f"no service {name} is up on this machine; up: {up_now or 'none'}")
+    _end(service.pid)
+    deadline = monotonic() + DOWN_TIMEOUT_S
+    while is_alive(service.pid):
+        if monotonic() > deadline:
+            raise FlywheelError(f"{name}: process {service.pid} did not end within {DOWN_TIMEOUT_S:.0f} s")
+        sleep(POLL_S)
+    services.remove(name)
+    return service
+
+
+def _end(pid: int) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGTERM)
+
+
+def _await_ready(url: str, process: "subprocess.Popen[bytes]", log: Path, begins: int) -> None:
+    deadline = monotonic() + READY_TIMEOUT_S
+    while monotonic() < deadline:
+        if process.poll() is not None:
+            raise FlywheelError(f"the service ended with exit code {process.returncode}:\n{_tail(log, begins)}")
+        with suppress(httpx2.HTTPError):
+            if httpx2.get(f"{url}/readyz", timeout=POLL_S * 10).status_code == 200:
+                return
+        sleep(POLL_S)
+    raise FlywheelError(f"the service does not answer within {READY_TIMEOUT_S:.0f} s:\n{_tail(log, begins)}")
+
+
+def _tail(log: Path, begins: int) -> str:
+    with open(log, "rb") as file:
+        file.seek(begins)
+        lines = file.read().decode(errors="replace").splitlines()
+    return "\n".join(lines[-TAIL_LINES:]) + f"\n(all of it: {log})"
+
+
+def _with_port(config: Config) -> Config:
+    """ConfigError: somebody else listens there."""
+    with socket.socket() as some:
+        some.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            some.bind((config.control.host, config.control.port))
+        except OSError as failure:
+            raise ConfigError(
+                f"control.port: {config.control.host}:{config.control.port} cannot be used: {failure.strerror}. "
+                "Another one, or 0 for any free one"
+            ) from failure
+        port = some.getsockname()[1]
+    return config.model_copy(update={"control": config.control.model_copy(update={"port": port})})

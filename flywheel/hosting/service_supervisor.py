@@ -1,0 +1,179 @@
+"""The supervisor of the service: the Ray actor that turns what was asked for. It may die at any time."""
+
+import logging
+import os
+from contextlib import ExitStack
+from dataclasses import replace
+from threading import Thread
+from time import sleep
+from typing import Any
+
+import ray
+
+from flywheel import loop, wiring
+from flywheel.cluster.serving import Neighbourhood, ServeEndpoint
+from flywheel.config import Config, Overrides, overridden
+from flywheel.core.control import IterationStatus
+from flywheel.core.errors import FlywheelError
+from flywheel.core.iteration import Iteration
+from flywheel.hosting.description import IDENTIFY, control_application
+from flywheel.hosting.plane import signing_key
+from flywheel.journal import Journal, Progress
+from flywheel.ports import Ports
+from flywheel.service.campaigns import Campaigns
+from flywheel.service.courier import Perseverance
+from flywheel.service.deliveries import Deliveries
+from flywheel.service.driver import SUPERVISOR, Driver
+from flywheel.service.failures import Failures
+from flywheel.service.pedal import Pedal
+from flywheel.service.posting import Poster
+from flywheel.service.schedules import Schedules
+from flywheel.service.steering import Steering
+from flywheel.store.chronicle import utc_now
+from flywheel.store.follower import Follower
+from flywheel.store.writer import this_process
+from flywheel.workshop import Workshop
+
+NAME, NAMESPACE = "flywheel-supervisor", "flywheel"
+TICK_S = 1.0
+HARD_STOP_S = 7.0
+"""What does not stop within this after it was told to is ended together with this process, which Ray starts again."""
+
+log = logging.getLogger(__name__)
+
+
+class _Heard(Journal):
+    """Remembers what happens, and starts the clock of each stage."""
+
+    def __init__(self, pedal: Pedal) -> None:
+        super().__init__()
+        self._pedal = pedal
+
+    def stage_started(self, iteration: int, stage: str) -> None:
+        self._pedal.stage_started(str(stage))
+        super().stage_started(iteration, stage)
+
+    def event(self, message: str) -> None:
+        log.warning("%s", message)
+        super().event(message)
+
+
+class _Turning:
+    """`service.driver.Turning` on Ray: the parts are made at the first use and stay."""
+
+    def __init__(self, *, config: Config, store: str, ports: Ports) -> None:
+        self._config, self._store, self._ports = config, store, ports
+
+    def turn(self, status: IterationStatus) -> Iteration:
+        overrides = Overrides.model_validate(status.overrides)
+        config = overridden(self._config, overrides, origin=f"iteration {status.number}")
+        plan = Workshop(config=config, store=self._store).plan()
+        return loop.carry_on(status.number, replace(self._ports, plan=plan))
+
+    def rest(self) -> None:
+        self._ports.rest()
+
+
+class ServiceSupervisor:
+    """Threads: one that turns, one that looks after campaigns, schedules and the endpoint, and those who ask."""
+
+    def __init__(self, *, config: Config, store: str) -> None:
+        logging.basicConfig(level=logging.INFO)
+        self._parts = ExitStack()
+        workshop = Workshop(config=config, store=store)
+        self._chronicle = workshop.chronicle
+        self._follower = self._parts.enter_context(Follower(chronicle=self._chronicle))
+        self._pedal = Pedal(
+            control=lambda: self._follower.control, stage_timeout_s=config.control.stage_timeout_hours * 3600
+        )
+        self._journal = _Heard(self._pedal)
+        endpoint = ServeEndpoint(
+            policies=wiring.POLICIES,
+            store=store,
+            host=config.control.host,
+            port=config.control.port,
+            neighbours=Neighbourhood(identify=IDENTIFY, applications=[control_application(config, store)]),
+        )
+        ports = self._parts.enter_context(
+            wiring.on_ray(config, store, self._journal, brake=self._pedal, endpoint=endpoint, by=SUPERVISOR)
+        )
+        self._driver = Driver(
+            chronicle=self._chronicle,
+            turning=_Turning(config=config, store=store, ports=ports),
+            pedal=self._pedal,
+            owner=str(this_process()),
+        )
+        asking: Any = {
+            "chronicle": self._chronicle,
+            "records": workshop.records,
+            "now": utc_now,
+            "max_queued": config.control.max_queued,
+        }
+        self._ticks = (
+            Steering(chronicle=self._chronicle, deploy=endpoint.deploy, by=SUPERVISOR).tick,
+            Campaigns(**asking).tick,
+            Schedules(**asking).tick,
+            Failures(
+                chronicle=self._chronicle, records=workshop.records, allowed=config.control.failed_episodes_rate
+            ).tick,
+        )
+        Deliveries(
+            chronicle=self._chronicle,
+            records=workshop.records,
+            key=signing_key(),
+            poster=Poster(
+                timeout_s=config.control.webhooks.timeout_s,
+                allow_link_local=config.control.webhooks.allow_link_local,
+            ),
+            perseverance=Perseverance(patience_s=config.control.webhooks.patience_hours * 3600),
+            now=utc_now,
+        ).start()
+        for name, work in {
+            "driver": self._driver.drive,
+            "ticks": self._tick,
+            "hard-stop": self._end_what_hangs,
+        }.items():
+            Thread(target=work, name=name, daemon=True).start()
+
+    def progress(self) -> Progress | None:
+        """Of the stage that runs."""
+        return self._journal.since(0).progress
+
+    def nudge(self) -> None:
+        """There may be something to do."""
+        self._driver.nudge()
+
+    def _tick(self) -> None:
+        while True:
+            for tick in self._ticks:
+                try:
+                    tick()
+                except FlywheelError as failure:
+                    log.warning("%s", failure)
+                except Exception:
+                    log.exception("in a tick")
+            sleep(TICK_S)
+
+    def _end_what_hangs(self) -> None:
+        """Nothing that this process started outlives it, and the one that follows finds out where to go on."""
+        while self._pedal.pulled_for_s < HARD_STOP_S:
+            sleep(TICK_S / 4)
+        log.error("what was told to stop did not within %g s: this supervisor ends", HARD_STOP_S)
+        os._exit(1)
+
+
+def ensure(config: Config, store: str) -> Any:
+    """The supervisor of this Ray, started by whoever asks first. It outlives them, and Ray starts it again."""
+    return (
+        ray.remote(ServiceSupervisor)
+        .options(
+            name=NAME,
+            namespace=NAMESPACE,
+            lifetime="detached",
+            get_if_exists=True,
+            num_cpus=0,
+            max_restarts=-1,
+            max_concurrency=16,
+        )
+        .remote(config=config, store=store)
+    )

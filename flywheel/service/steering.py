@@ -1,0 +1,52 @@
+"""Steering: the endpoint follows what people decide, and finds its way back after a start."""
+
+import logging
+from collections.abc import Callable
+from functools import partial
+
+from flywheel.core.commands import policies
+from flywheel.core.control import Control, Deployment
+from flywheel.core.entry import Draft
+from flywheel.core.errors import FlywheelError, StoreUnavailableError
+from flywheel.ports import Chronicle
+
+log = logging.getLogger(__name__)
+
+
+class Steering:
+    """Deploys what a person promoted or rolled back to. What a gate promoted, the stage itself deploys and proves."""
+
+    def __init__(self, *, chronicle: Chronicle, deploy: Callable[[str], None], by: str) -> None:
+        self._chronicle, self._deploy, self._by = chronicle, deploy, by
+        self._followed: int | None = None
+        """The number of the newest deployment that was dealt with."""
+
+    def tick(self) -> None:
+        """StoreUnavailableError: the store does not answer; the next call tries again."""
+        deployments = self._chronicle.control().deployments
+        if not deployments or deployments[-1].number == self._followed:
+            return
+        newest = deployments[-1]
+        if newest.iteration is None or self._followed is None:
+            self._follow(newest)
+        self._followed = newest.number
+
+    def _follow(self, deployment: Deployment) -> None:
+        try:
+            self._deploy(deployment.policy_id)
+        except StoreUnavailableError:
+            raise
+        except FlywheelError as failure:
+            log.error("%s cannot be served: %s", deployment.policy_id, failure)
+            self._chronicle.append(partial(self._back, deployment=deployment, reason=str(failure)))
+
+    def _back(self, control: Control, deployment: Deployment, reason: str) -> Draft | None:
+        """To what was live before, which goes on serving."""
+        if control.live != deployment.policy_id or deployment.previous is None:
+            return None
+        return policies.roll_back(
+            control,
+            policy_id=deployment.previous,
+            by=self._by,
+            reason=f"cannot be served: {reason}",
+        )

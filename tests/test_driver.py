@@ -1,0 +1,168 @@
+"""The driver with an iteration that ends as the test says."""
+
+from dataclasses import dataclass, field
+from threading import Thread
+from typing import Any
+
+import pytest
+from chronicles import chronicle, doing
+
+from flywheel.core.commands import iterations
+from flywheel.core.control import IterationState
+from flywheel.core.entry import Action
+from flywheel.core.errors import (
+    CancelledError,
+    RecordExistsError,
+    StageTimeoutError,
+    StoreUnavailableError,
+    TrainingError,
+)
+from flywheel.core.iteration import Iteration, Stage
+from flywheel.service.driver import MAX_STARTS, REST_AFTER_S, Driver, due
+from flywheel.service.pedal import Pedal
+from flywheel.store.chronicle import RecordedChronicle
+
+ASK = doing(iterations.request, by="token:a", overrides={}, max_queued=99)
+
+
+def outcomes(number: int, *, deployed: bool = True, until: Stage | None = None) -> Iteration:
+    """A turned iteration, or one that stopped before a stage."""
+    iteration = Iteration(number=number)
+    made: dict[Stage, Any] = {stage: {} for stage in iteration.stages}
+    made[Stage.EVALUATE] = {"reason": "promote: it is better"}
+    made[Stage.DEPLOY] = {"deployed": deployed, "reason": "so said the gate"}
+    return Iteration(number=number, outcomes={stage: some for stage, some in made.items() if stage is not until})
+
+
+@dataclass
+class Script:
+    """`Turning`: one step of the script per turn."""
+
+    steps: list[Any]
+    turned: list[int] = field(default_factory=list)
+    rests: int = 0
+
+    def turn(self, status):
+        self.turned.append(status.number)
+        step = self.steps.pop(0)
+        if isinstance(step, BaseException):
+            raise step
+        return step
+
+    def rest(self):
+        self.rests += 1
+
+
+class Rig:
+    def __init__(self, *steps, owner="process 1", told: RecordedChronicle | None = None):
+        self.chronicle, self.script = told or chronicle(), Script(list(steps))
+        pedal = Pedal(control=self.chronicle.control, stage_timeout_s=3600.0)
+        self.now = 0.0
+        self.driver = Driver(
+            chronicle=self.chronicle, turning=self.script, pedal=pedal, owner=owner, clock=lambda: self.now
+        )
+
+    def status(self, number=0):
+        return self.chronicle.control().iterations[number]
+
+
+@pytest.mark.parametrize(
+    ("step", "state", "reason"),
+    [
+        (outcomes(0), IterationState.SUCCEEDED, "so said the gate"),
+        (outcomes(0, deployed=False), IterationState.REJECTED, "so said the gate"),
+        (TrainingError("the loss is NaN"), IterationState.FAILED, "the loss is NaN"),
+        (CancelledError("cancelled by token:b"), IterationState.CANCELLED, "cancelled by token:b"),
+        (StageTimeoutError("train took longer"), IterationState.FAILED, "train took longer"),
+        (ZeroDivisionError("by zero"), IterationState.FAILED, "ZeroDivisionError: by zero\n"),
+    ],
+)
+def test_how_an_iteration_ends_is_said_once(step, state, reason):
+    rig = Rig(step)
+    rig.chronicle.append(ASK)
+    assert rig.driver.step()
+    assert rig.status().state is state
+    assert rig.status().reason.endswith(reason)
+    assert not rig.driver.step()
+    actions = [entry.action for entry in rig.chronicle.control().entries]
+    assert actions == [Action.ITERATION_REQUESTED, Action.ITERATION_STARTED, Action.ITERATION_FINISHED]
+
+
+@pytest.mark.parametrize("failure", [StoreUnavailableError("away"), RecordExistsError("another was faster")])
+def test_what_may_pass_leaves_the_iteration_running(failure):
+    rig = Rig(failure, outcomes(0))
+    rig.chronicle.append(ASK)
+    with pytest.raises(type(failure)):
+        rig.driver.step()
+    assert rig.status().state is IterationState.RUNNING
+    rig.driver.step()
+    assert rig.status().state is IterationState.SUCCEEDED
+
+
+def test_iterations_come_in_their_order_and_the_next_process_goes_on_with_the_one_that_was_begun():
+    rig = Rig(SystemExit())
+    for _ in range(3):
+        rig.chronicle.append(ASK)
+    with pytest.raises(SystemExit):
+        rig.driver.step()
+    after = Rig(outcomes(0), outcomes(1), outcomes(2), owner="process 2", told=rig.chronicle)
+    while after.driver.step():
+        pass
+    assert after.script.turned == [0, 1, 2]
+    assert rig.status(0).owner == "process 2"
+
+
+def test_what_waits_for_a_person_holds_up_those_behind_it_until_it_is_approved():
+    rig = Rig(outcomes(0, until=Stage.DEPLOY), outcomes(0), outcomes(1))
+    rig.chronicle.append(ASK)
+    rig.chronicle.append(ASK)
+    rig.driver.step()
+    assert rig.status().state is IterationState.WAITING
+    assert not rig.driver.step()
+    rig.chronicle.append(doing(iterations.approve, 0, by="token:b", reason="fine"))
+    assert rig.driver.step()
+    assert rig.status().state is IterationState.SUCCEEDED
+    assert rig.driver.step()
+    assert rig.script.turned == [0, 0, 1]
+
+
+def test_one_that_was_to_stop_while_nobody_turned_it_is_not_turned():
+    rig = Rig()
+    rig.chronicle.append(ASK)
+    rig.chronicle.append(doing(iterations.start, 0, by="supervisor", owner="process 0"))
+    rig.chronicle.append(doing(iterations.cancel, 0, by="token:b"))
+    assert rig.driver.step()
+    assert (rig.status().state, rig.script.turned) == (IterationState.CANCELLED, [])
+
+
+def test_a_stage_that_takes_its_supervisor_with_it_again_and_again_has_failed():
+    told = chronicle()
+    told.append(ASK)
+    told.append(doing(iterations.start, 0, by="supervisor", owner="process 0"))
+    told.append(doing(iterations.complete_stage, 0, "plan", by="supervisor", summary={}))
+    for life in range(MAX_STARTS):
+        with pytest.raises(SystemExit):
+            Rig(SystemExit(), owner=f"life {life}", told=told).driver.step()
+    last = Rig(owner="the last life", told=told)
+    assert last.driver.step()
+    assert last.status().state is IterationState.FAILED
+    assert last.status().reason == f"{MAX_STARTS} supervisors ended in the stage after plan. Was there enough memory?"
+
+
+def test_it_wakes_when_nudged_and_rests_when_there_was_nothing_to_do_for_a_while():
+    rig = Rig(outcomes(0))
+    thread = Thread(target=rig.driver.drive)
+    thread.start()
+    rig.chronicle.append(ASK)
+    rig.driver.nudge()
+    while rig.status().state is not IterationState.SUCCEEDED:
+        thread.join(0.01)
+    assert rig.script.rests == 0
+    rig.now += REST_AFTER_S
+    while not rig.script.rests:
+        rig.driver.nudge()
+        thread.join(0.01)
+    rig.driver.stop()
+    thread.join(10.0)
+    assert not thread.is_alive()
+    assert due(rig.chronicle.control()) is None
