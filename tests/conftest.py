@@ -13,7 +13,6 @@ from ray_session import ray_session  # noqa: F401 - a fixture for all tests
 from s3_store import fragile_store, s3_store  # noqa: F401 - likewise
 from seaweed import fragile_seaweed, seaweed  # noqa: F401 - likewise
 from stored import finished_folder, folder, store  # noqa: F401 - fixtures for all tests
-from turned import turned  # noqa: F401 - likewise
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 

@@ -55,31 +55,35 @@ def keyed(key: str) -> dict[str, str]:
     return {"Idempotency-Key": key}
 
 
-def open_desk(
+def open_plane(
     folder: Path | str, config: Config, *, now: Callable[[], str] = utc_now, requests_per_minute: int = 100_000
-) -> Desk:
-    """With a token per scope, named like it."""
+) -> tuple[Plane, StillWatch]:
+    """Over whatever is there."""
     workshop = Workshop(config=config, store=str(folder))
     chronicle = RecordedChronicle(records=workshop.records, clock=now)
     watch = StillWatch()
-    desk = Desk(
-        plane=Plane(
-            store=str(folder),
-            config=config,
-            chronicle=chronicle,
-            records=workshop.records,
-            episodes=workshop.episodes,
-            labels=workshop.labels,
-            policies=workshop.policies,
-            lineage=Tracer(store=workshop.whole),
-            watch=watch,
-            identify=TokenIdentity(control=chronicle.control, now=now),
-            rates=Rates(requests_per_minute=requests_per_minute),
-            signing_secret=partial(signing_secret, SIGNING_KEY),
-            now=now,
-        ),
+    plane = Plane(
+        store=str(folder),
+        config=config,
+        chronicle=chronicle,
+        records=workshop.records,
+        episodes=workshop.episodes,
+        labels=workshop.labels,
+        policies=workshop.policies,
+        lineage=Tracer(store=workshop.whole),
         watch=watch,
+        identify=TokenIdentity(control=chronicle.control, now=now),
+        rates=Rates(requests_per_minute=requests_per_minute),
+        signing_secret=partial(signing_secret, SIGNING_KEY),
+        now=now,
     )
+    return plane, watch
+
+
+def open_desk(folder: Path | str, config: Config, **changes: Any) -> Desk:
+    """With a token per scope, named like it."""
+    plane, watch = open_plane(folder, config, **changes)
+    desk = Desk(plane=plane, watch=watch)
     for scope in Scope:
         desk.secrets[scope] = add_token(desk, str(scope), scope)
     return desk

@@ -6,7 +6,7 @@ from urllib.parse import quote
 import pytest
 from desk import Desk, open_desk
 from small import TASKS, small_config
-from turned import LIVE
+from turned import LIVE, turned_desk  # noqa: F401 - a fixture
 
 from flywheel.core.access import Scope
 from flywheel.core.policy import SuccessRate

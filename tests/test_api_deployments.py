@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from desk import Desk, open_desk
 from small import small_config
-from turned import POLICIES
+from turned import POLICIES, turned_desk  # noqa: F401 - a fixture
 
 from flywheel.core.access import Scope
 from flywheel.core.commands import policies

@@ -115,4 +115,13 @@ def test_what_is_not_there_is_a_problem_too(tmp_path: Path) -> None:
         assert answer.headers["Content-Type"] == "application/problem+json"
         assert answer.json()["status"] == answer.status_code
     assert wrong.headers["Allow"] == "GET, POST"
-    assert client.put("/v1/iterations/3:cancel").headers["Allow"] == "POST"
+    verb = client.get("/v1/iterations/3:cancel")
+    assert (verb.status_code, verb.headers["Allow"]) == (405, "POST")
+
+
+def test_a_parameter_that_is_not_known_is_refused_before_anything_starts(tmp_path: Path) -> None:
+    desk = open_desk(tmp_path / "store", small_config())
+    answer = desk.client().post("/v1/iterations?dryrun=true", json={}, headers={"Idempotency-Key": "a"})
+    assert answer.status_code == 422
+    assert answer.json()["errors"] == [{"where": "dryrun", "what": "no such parameter; there are: dry_run"}]
+    assert not desk.plane.chronicle.control().iterations

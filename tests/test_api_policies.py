@@ -4,7 +4,7 @@ from pathlib import Path
 
 from desk import Desk
 from stored import flip
-from turned import POLICIES
+from turned import POLICIES, turned_desk  # noqa: F401 - a fixture
 
 from flywheel.core.access import Scope
 

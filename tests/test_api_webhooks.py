@@ -35,6 +35,13 @@ def test_a_webhook_is_made_listed_and_deleted(desk: Desk) -> None:
         assert answer.status_code == 404
 
 
+def test_an_address_may_hold_a_key_and_is_not_in_the_audit(desk: Desk) -> None:
+    create(desk, url="https://chat.example.com/T0/B0/kept-secret")
+    audit = desk.client(Scope.READ).get("/v1/audit")
+    assert audit.json()["items"][0]["details"] == {"actions": ["policy.promoted"]}
+    assert "kept-secret" not in audit.text
+
+
 @pytest.mark.parametrize(
     "body",
     [

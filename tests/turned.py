@@ -16,6 +16,6 @@ def open_turned(folder: Path) -> Desk:
     return open_desk(folder, small_config())
 
 
-@pytest.fixture
-def turned(folder: Path) -> Desk:
+@pytest.fixture(name="turned")
+def turned_desk(folder: Path) -> Desk:
     return open_turned(folder)

@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from flywheel.api.guards import Desk, Reader
 from flywheel.api.pages import Page, PageSize, PageToken, page
@@ -12,6 +12,14 @@ from flywheel.api.route import Route
 from flywheel.core.entry import Action
 
 router = APIRouter(tags=["audit"], route_class=Route)
+
+
+HIDDEN = frozenset({"digest", "url"})
+"""Of an entry's details: of tokens, and of webhooks, whose addresses may hold keys. Administrators see them there."""
+
+
+def _without_hidden(details: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in details.items() if name not in HIDDEN}
 
 
 class EntryView(BaseModel):
@@ -33,7 +41,9 @@ class EntryView(BaseModel):
     before: Annotated[str | None, Field(description="State or live version before", examples=["policy-0002"])]
     after: Annotated[str | None, Field(description="State or live version after", examples=["policy-0003"])]
     details: Annotated[
-        dict[str, Any], Field(description="What else belongs to the action", examples=[{"iteration": 3}])
+        dict[str, Any],
+        AfterValidator(_without_hidden),
+        Field(description="What else belongs to the action", examples=[{"iteration": 3}]),
     ]
 
 
