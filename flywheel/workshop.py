@@ -45,7 +45,6 @@ class Workshop:
         self.config, self.store = config, store
         self.objects = open_objects(store, patience=Patience(deadline_s=config.storage.deadline_s))
         self.records = JsonRecords(objects=self.objects)
-        self.chronicle = RecordedChronicle(records=self.records)
         self.policies = ObjectPolicies(objects=self.objects)
         self.checkpoints = ObjectCheckpoints(objects=self.objects)
         self.episodes = DeltaEpisodes(objects=self.objects)
@@ -62,6 +61,10 @@ class Workshop:
             episodes=self.episodes,
             labels=self.labels,
         )
+
+    def chronicle(self) -> RecordedChronicle:
+        """One for this process: it remembers what it read."""
+        return RecordedChronicle(records=self.records)
 
     @cached_property
     def contract(self) -> Contract:

@@ -120,7 +120,7 @@ def run_campaign(trial: Trial) -> str:
     """Returns what was struck."""
     with service(trial) as up:
         client = Flywheel(url=up.url, token=Path(up.token_file).read_text().strip())
-        chronicle = trial.workshop.chronicle
+        chronicle = trial.workshop.chronicle()
         before = len(chronicle.control().entries)
         number = client.campaigns.create(Goal(max_iterations=ITERATIONS)).number
         struck = "nothing"
@@ -143,7 +143,7 @@ def run_campaign(trial: Trial) -> str:
 def check(trial: Trial, digests: dict[str, str] | None) -> dict[str, str]:
     """Policy version -> digest of its weights. AssertionError: the campaign did not end as it should."""
     workshop = trial.workshop
-    control = workshop.chronicle.control()
+    control = workshop.chronicle().control()
     assert control.campaigns[1].reason == f"{ITERATIONS} iterations, as many as it may take", control.campaigns[1]
     assert sorted(control.iterations) == list(range(1 + ITERATIONS))
     over = {IterationState.SUCCEEDED, IterationState.REJECTED}
@@ -183,7 +183,7 @@ def run_trial(trial: Trial, digests: dict[str, str] | None) -> dict[str, str] | 
         log = trial.folder / "state" / "flywheel" / "services" / f"{NAME}.log"
         print(f"FAILED {trial}\n{traceback.format_exc()}\n{log.read_text() if log.exists() else ''}", flush=True)
         return None
-    starts = sum(entry.action is Action.ITERATION_STARTED for entry in trial.workshop.chronicle.control().entries)
+    starts = sum(entry.action is Action.ITERATION_STARTED for entry in trial.workshop.chronicle().control().entries)
     print(
         f"seed {trial.seed:<12} {trial.fault:<11} after {trial.num_entries:>2} entries and {trial.pause_s:3.1f} s: "
         f"{struck}; iterations were begun {starts} times, {time.monotonic() - began:.0f} s",

@@ -24,7 +24,7 @@ from flywheel.workshop import Workshop
 def open_plane(config: Config, store: str, watch: Watch) -> Plane:
     """StoreError: the store cannot be read. ConfigError: nobody could ask anything."""
     workshop = Workshop(config=config, store=store)
-    chronicle = workshop.chronicle
+    chronicle = workshop.chronicle()
     require_token(chronicle=chronicle, given=os.environ.get(BOOTSTRAP), now=utc_now())
     return Plane(
         store=store,

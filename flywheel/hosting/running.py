@@ -62,7 +62,7 @@ def up(config: Config, store: str) -> Service:
     store = store if "://" in store else str(Path(store).resolve())
     wiring.check(config, store)
     files = Files(name=config.name)
-    token_in(files.token, chronicle=Workshop(config=config, store=store).chronicle, now=utc_now())
+    token_in(files.token, chronicle=Workshop(config=config, store=store).chronicle(), now=utc_now())
     files.asked.write_text(json.dumps({"config": config.model_dump(mode="json"), "store": store}), encoding="utf-8")
     with open(files.log, "ab") as log:
         begins = files.log.stat().st_size

@@ -81,7 +81,7 @@ class ServiceSupervisor:
         logging.basicConfig(level=logging.INFO)
         self._parts = ExitStack()
         workshop = Workshop(config=config, store=store)
-        self._chronicle = workshop.chronicle
+        self._chronicle = workshop.chronicle()
         self._follower = self._parts.enter_context(Follower(chronicle=self._chronicle))
         self._pedal = Pedal(
             control=lambda: self._follower.control, stage_timeout_s=config.control.stage_timeout_hours * 3600

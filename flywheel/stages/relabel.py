@@ -46,12 +46,16 @@ def _left_by_earlier(number: int, version: int, ports: Ports) -> list[EpisodeSum
         made = ports.episodes.summaries(version=version, iteration=before)
         if ports.records.read(record_key(before, Stage.RELABEL)) is not None:
             return [*left, *(episode for episode in made if episode.source is Source.EVALUATION)]
-        left += [episode for episode in made if episode.source is not Source.FINAL]
+        left += _unlabelled([some for some in made if some.source not in (Source.FINAL, Source.UPLOAD)], ports)
     return left
 
 
 def _new_uploads(version: int, ports: Ports) -> list[EpisodeSummary]:
     """Uploads come at any time: whatever the version holds and no iteration has labelled."""
-    uploads = ports.episodes.summaries(version=version, source=Source.UPLOAD)
-    labelled = ports.labels.labelled(episode.episode_id for episode in uploads)
-    return [episode for episode in uploads if episode.episode_id not in labelled]
+    return _unlabelled(ports.episodes.summaries(version=version, source=Source.UPLOAD), ports)
+
+
+def _unlabelled(episodes: list[EpisodeSummary], ports: Ports) -> list[EpisodeSummary]:
+    """An iteration may have committed its labels and never recorded it."""
+    labelled = ports.labels.labelled(episode.episode_id for episode in episodes)
+    return [episode for episode in episodes if episode.episode_id not in labelled]
