@@ -14,8 +14,6 @@ from uuid import uuid4
 
 import httpx2
 from jsonschema import Draft202012Validator
-from referencing import Registry
-from referencing.jsonschema import DRAFT202012
 
 DOCUMENT = "/v1/openapi.json"
 
@@ -31,7 +29,7 @@ class OpenApiClient:
             for path, methods in document["paths"].items()
             for method, operation in methods.items()
         }
-        self._registry = Registry().with_resource("", DRAFT202012.create_resource(document))
+        self._components = document["components"]
 
     def call(self, operation: str, *, body: Any = None, **parameters: Any) -> Any:
         """The body of the answer. AssertionError: it is no success, or not what is documented."""
@@ -77,7 +75,7 @@ class OpenApiClient:
         kind = content_type.partition(";")[0]
         assert not kinds or kind in kinds, f"{operation}: {kind} is not documented for {status}"
         if body is not None and kinds:
-            Draft202012Validator(kinds[kind]["schema"], registry=self._registry).validate(body)
+            Draft202012Validator({**kinds[kind]["schema"], "components": self._components}).validate(body)
 
 
 def operate(client: OpenApiClient) -> dict[str, Any]:
