@@ -21,7 +21,6 @@ from flywheel.service.signing import signing_secret
 from flywheel.store.chronicle import RecordedChronicle, utc_now
 from flywheel.workshop import Workshop
 
-
 SIGNING_KEY = b"a key of thirty-two bytes or more"
 
 

@@ -6,7 +6,6 @@ from typing import Any
 
 from flywheel.ports import Ports
 
-
 UNDYING = ("plan", "contract", "brake", "by", "owner", "rest")
 """What is no port, or does nothing that lasts."""
 
@@ -46,8 +45,6 @@ class _Mortal:
 def mortal(ports: Ports, clock: Clock) -> Ports:
     """The same ports, but no call gets beyond the clock's moment."""
     dressed = {
-        field.name: _Mortal(getattr(ports, field.name), clock)
-        for field in fields(ports)
-        if field.name not in UNDYING
+        field.name: _Mortal(getattr(ports, field.name), clock) for field in fields(ports) if field.name not in UNDYING
     }
     return replace(ports, **dressed)

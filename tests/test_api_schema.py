@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 import schemathesis
-from desk import Desk
+from desk import Desk, open_desk
 from fastapi import FastAPI
 from hypothesis import settings
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
-from turned import POLICIES, open_turned
+from small import small_config
+from turned import POLICIES
 
 from flywheel.api.application import create_app
 from flywheel.core.access import Scope
@@ -25,7 +26,7 @@ schema = schemathesis.openapi.from_asgi("/v1/openapi.json", app)
 @pytest.fixture(scope="module", autouse=True)
 def desk(finished_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Desk:
     root = tmp_path_factory.mktemp("schema") / "store"
-    desk = open_turned(Path(shutil.copytree(finished_folder, root)))
+    desk = open_desk(shutil.copytree(finished_folder, root), small_config())
     app.state.plane = desk.plane
     return desk
 

@@ -8,7 +8,7 @@ from desk import Desk, open_desk
 from small import small_config
 
 from flywheel.core.access import Scope
-from flywheel.core.delivery import Delivery, delivery_key
+from flywheel.core.delivery import Delivery, DeliveryState, delivery_key
 
 
 @pytest.fixture
@@ -26,7 +26,9 @@ def test_a_webhook_is_made_listed_and_deleted(desk: Desk) -> None:
     assert (made.status_code, made.headers["Location"]) == (201, "/v1/webhooks/chat")
     assert made.json()["actions"] == ["iteration.finished", "policy.promoted"]
     client = desk.client()
-    assert client.get("/v1/webhooks/chat").json() == made.json()
+    assert made.json()["signing_secret"] == desk.plane.signing_secret("chat")
+    shown = {name: value for name, value in made.json().items() if name != "signing_secret"}
+    assert client.get("/v1/webhooks/chat").json() == shown
     assert [one["name"] for one in client.get("/v1/webhooks").json()["items"]] == ["chat"]
     assert create(desk).status_code == 409
     assert client.delete("/v1/webhooks/chat", headers={"If-Match": '"another"'}).status_code == 412
@@ -73,12 +75,11 @@ def deliver(desk: Desk, entry: int, **changes: Any) -> None:
     values: dict[str, Any] = {
         "webhook": "chat",
         "entry": entry,
-        "action": "policy.promoted",
-        "delivered": True,
+        "state": DeliveryState.DELIVERED,
         "attempts": 1,
         "status": 204,
-        "error": "",
-        "finished_at": "2026-01-05T09:30:00.000Z",
+        "problem": "",
+        "at": "2026-01-05T09:30:00.000Z",
     }
     made = Delivery(**(values | changes))
     desk.plane.records.write(delivery_key("chat", entry), made.plain)
@@ -92,10 +93,10 @@ def test_deliveries_are_shown_and_those_of_an_earlier_webhook_of_the_name_are_no
     since = create(desk).json()["since"]
     assert since > 5
     deliver(desk, since + 1)
-    deliver(desk, since + 2, delivered=False, attempts=8, status=None, error="nobody answers")
+    deliver(desk, since + 2, state=DeliveryState.GIVEN_UP, attempts=8, status=None, problem="nobody answers")
     first = client.get("/v1/webhooks/chat/deliveries?page_size=1").json()
     (failed,) = first["items"]
-    assert (failed["delivered"], failed["attempts"], failed["error"]) == (False, 8, "nobody answers")
+    assert (failed["state"], failed["attempts"], failed["problem"]) == ("given_up", 8, "nobody answers")
     second = client.get(f"/v1/webhooks/chat/deliveries?page_token={first['next_page_token']}").json()
     assert [one["entry"] for one in second["items"]] == [since + 1]
     assert client.get("/v1/webhooks/mail/deliveries").status_code == 404
