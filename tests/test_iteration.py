@@ -5,9 +5,9 @@ from flywheel.core.iteration import PRODUCTS, Iteration, Stage
 
 
 def outcome(stage, **values):
-    """Of the plan: nobody is live."""
-    nobody = {"live": None, "candidate": None} if stage is Stage.PLAN else {}
-    return dict.fromkeys(PRODUCTS[stage], 0) | nobody | values
+    """Of the plan: nobody is live, and policy-0000 was trained last."""
+    who = {"live": None, "candidate": "policy-0000"} if stage is Stage.PLAN else {}
+    return dict.fromkeys(PRODUCTS[stage], 0) | who | values
 
 
 def finished(iteration, **values):
@@ -16,19 +16,37 @@ def finished(iteration, **values):
     return iteration
 
 
-def test_pretraining_has_demonstrations_instead_of_its_own_episodes():
-    assert Iteration(number=0).stages == ("plan", "ingest", "relabel", "train", "evaluate", "deploy")
-    assert Iteration(number=1).stages == ("plan", "collect", "relabel", "train", "evaluate", "deploy")
+PRETRAINING = ("plan", "ingest", "relabel", "train", "evaluate", "deploy")
+IMPROVEMENT = ("plan", "collect", "relabel", "train", "evaluate", "deploy")
 
 
 @pytest.mark.parametrize("number", [0, 1])
-def test_stages_complete_in_order_and_only_in_order(number):
-    iteration = Iteration(number=number)
+def test_pretraining_has_demonstrations_instead_of_its_own_episodes(number):
+    assert Iteration(number=number).stages == PRETRAINING
+    assert Iteration(number=number, live="policy-0000").stages == IMPROVEMENT
+    assert Iteration(number=number, candidate="policy-0000").stages == IMPROVEMENT
+
+
+def test_in_schedules_pretraining_is_0_and_an_improvement_never():
+    places = [Iteration(number=number).place for number in range(3)]
+    assert places == [0, 0, 0]
+    places = [Iteration(number=number, candidate="policy-0000").place for number in range(3)]
+    assert places == [1, 1, 2]
+
+
+def test_pretraining_is_decided_by_the_plan_and_not_by_what_comes_after():
+    planned = Iteration(number=4, live="policy-0003").completed(Stage.PLAN, outcome(Stage.PLAN, candidate=None))
+    assert planned.stages == PRETRAINING
+
+
+@pytest.mark.parametrize(("number", "candidate"), [(0, None), (1, "policy-0000")])
+def test_stages_complete_in_order_and_only_in_order(number, candidate):
+    iteration = Iteration(number=number, candidate=candidate)
     while due := iteration.remaining():
         for stage in set(Stage) - {due[0]}:
             with pytest.raises(IterationError, match=f"iteration {number}: {stage} cannot complete, {due[0]} is due"):
                 iteration.completed(stage, outcome(stage))
-        iteration = iteration.completed(due[0], outcome(due[0]))
+        iteration = iteration.completed(due[0], outcome(due[0], candidate=candidate))
         assert iteration.remaining() == due[1:]
     with pytest.raises(IterationError, match="nothing is due"):
         iteration.completed(Stage.DEPLOY, outcome(Stage.DEPLOY))
@@ -36,9 +54,11 @@ def test_stages_complete_in_order_and_only_in_order(number):
 
 @pytest.mark.parametrize("stage", list(Stage))
 def test_a_stage_must_have_produced_everything(stage):
-    iteration = Iteration(number=0 if stage is Stage.INGEST else 1)
+    candidate = None if stage is Stage.INGEST else "policy-0000"
+    iteration = Iteration(number=1, candidate=candidate)
     while iteration.remaining()[0] is not stage:
-        iteration = iteration.completed(iteration.remaining()[0], outcome(iteration.remaining()[0]))
+        due = iteration.remaining()[0]
+        iteration = iteration.completed(due, outcome(due, candidate=candidate))
     for name in PRODUCTS[stage]:
         partial = {other: 0 for other in PRODUCTS[stage] if other != name}
         with pytest.raises(IterationError, match=f"{stage} did not produce {name}"):

@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -6,7 +8,7 @@ from fakes import MemoryPolicies, Notebook
 from networks import CONTRACT, SIZES, make_network
 
 from flywheel.core.behaviour import Behaviour
-from flywheel.core.errors import CheckpointError, EndpointError
+from flywheel.core.errors import CheckpointError, EndpointError, StageTimeoutError
 from flywheel.core.training import TrainingResult
 from flywheel.learning import codec
 from flywheel.local import LocalCollectors, LocalEndpoint, LocalRelabeler, LocalTrainer, StoredPolicies
@@ -31,8 +33,8 @@ class GivenCollector:
     def __init__(self, made):
         self._made = made
 
-    def collect(self, requests, behaviour):
-        yield from self._made
+    def collect(self, requests, behaviour, *, stopping):
+        yield from itertools.takewhile(lambda _: not stopping(), self._made)
 
 
 @pytest.fixture
@@ -62,6 +64,16 @@ def test_what_a_collector_has_to_say_is_told_and_a_sign_of_life_is_not():
     collectors = LocalCollectors(collector=lambda: GivenCollector(made))
     assert collectors.collect([None], BEHAVIOUR, observer) == ([part("a")], made[:1])
     assert observer.events == ["the store is away"]
+
+
+def test_a_collector_is_told_to_stop_when_the_brake_is_pulled():
+    made = [summary(random_episode(number)) for number in range(3)]
+    observer = Notebook()
+    collectors = LocalCollectors(
+        collector=lambda: GivenCollector(made),
+        brake=lambda: StageTimeoutError("too long") if observer.progressed else None,
+    )
+    assert collectors.collect([None] * 3, BEHAVIOUR, observer) == ([], made[:1])
 
 
 def test_a_crashed_episode_is_told():

@@ -5,7 +5,7 @@ from world import PUSH, REACH, TASKS, World
 
 from flywheel.core.behaviour import Behaviour
 from flywheel.core.episode import Outcome, Source
-from flywheel.core.iteration import Iteration, Stage
+from flywheel.core.iteration import Iteration, Stage, record_key
 from flywheel.stages.collect import collect
 from flywheel.stages.evaluate import evaluate
 from flywheel.stages.gather import gather
@@ -33,6 +33,11 @@ def after_collect(world):
     return first.completed(Stage.COLLECT, collect(first, world.ports()))
 
 
+def labelled(world, number):
+    """The iteration recorded that it labelled."""
+    world.records.write(record_key(number, Stage.RELABEL), {})
+
+
 def test_every_episode_is_labelled_for_every_task_of_its_scene():
     world = World()
     outcome = relabel(after_ingest(world), world.ports())
@@ -50,6 +55,7 @@ def test_it_names_the_versions_of_both_tables_for_training():
 def test_the_evaluation_before_is_labelled_with_the_collected_episodes_and_the_final_ones_never():
     world = World()
     iteration, relabeler = after_collect(world), relabeler_of(world)
+    labelled(world, 0)
     relabel(iteration, world.ports(relabeler=relabeler))
     (asked,) = relabeler.asked
     found = {episode.episode_id: episode for episode in world.episodes.summaries()}
@@ -59,6 +65,37 @@ def test_the_evaluation_before_is_labelled_with_the_collected_episodes_and_the_f
         sorted((found[name].source, found[name].iteration) for name in asked)
         == [("collection", 1)] * 4 + [("evaluation", 0)] * 8
     )
+
+
+def test_what_an_iteration_left_that_was_over_before_it_labelled_is_labelled_with_the_next():
+    world = World()
+    iteration, relabeler = after_collect(world), relabeler_of(world)
+    relabel(iteration, world.ports(relabeler=relabeler))
+    (asked,) = relabeler.asked
+    expected = {episode.episode_id for episode in world.episodes.summaries() if episode.source is not Source.FINAL}
+    assert sorted(asked) == sorted(expected)
+
+
+def test_an_upload_that_waits_since_an_iteration_that_never_labelled_is_labelled_once():
+    world = World()
+    after_ingest(world)
+    name = uploaded(world, 1, iteration=0)
+    iteration, relabeler = after_collect(world), relabeler_of(world)
+    relabel(iteration, world.ports(relabeler=relabeler))
+    (asked,) = relabeler.asked
+    assert asked.count(name) == 1
+
+
+def test_what_was_labelled_by_an_iteration_that_died_before_its_record_and_was_cancelled_is_not_labelled_twice():
+    world = World()
+    first = after_ingest(world)
+    relabel(first, world.ports())
+    second = world.planned(Iteration(number=1, live="policy-0000", candidate="policy-0000"))
+    second = second.completed(Stage.COLLECT, collect(second, world.ports()))
+    relabeler = relabeler_of(world)
+    relabel(second, world.ports(relabeler=relabeler))
+    (asked,) = relabeler.asked
+    assert {name.split("-")[0] for name in asked} == {"0001"}
 
 
 def uploaded(world, number, **changes):
@@ -76,6 +113,7 @@ def test_an_upload_is_labelled_once_by_the_first_iteration_whose_episodes_come_a
     labels = world.labels.read(version=relabel(first, world.ports())["labels_version"])
     assert early in labels
     assert late not in labels
+    labelled(world, 0)
     second = world.planned(Iteration(number=1, live="policy-0000", candidate="policy-0000"))
     second = second.completed(Stage.COLLECT, collect(second, world.ports()))
     relabeler = relabeler_of(world)

@@ -21,9 +21,10 @@ def request_of(iteration, *, recalls=(), **plan):
     return request, outcome
 
 
-def after_relabel(number, **values):
+def after_relabel(number, *, candidate="policy-0000", **values):
+    """Of iteration 0 there is nothing to improve."""
     outcomes = {Stage.RELABEL: {"episodes_version": 7, "labels_version": 4, "data_digests": DIGESTS}}
-    return Iteration(number=number, outcomes=outcomes, **values)
+    return Iteration(number=number, outcomes=outcomes, candidate=candidate if number else None, **values)
 
 
 def test_it_trains_on_the_versions_that_relabelling_left():
@@ -59,6 +60,14 @@ def test_schedules_hold_their_last_value(number, num_updates, bc_weight, tempera
     assert (request.num_updates, request.learning_rate) == (num_updates, learning_rate)
     assert (request.bc_weight, request.temperature) == (bc_weight, temperature)
     assert outcome["num_updates"] == num_updates
+
+
+def test_pretraining_that_was_cancelled_is_done_again_by_its_schedule():
+    schedule = (Mixture(sources={"demonstration": 1.0}), Mixture(sources={"collection": 1.0}))
+    iteration = after_relabel(2, candidate=None)
+    request, outcome = request_of(iteration, num_updates=(30, 10), bc_weight=(1.0, 0.5), mixture=schedule)
+    assert (request.num_updates, request.bc_weight, request.mixture) == (30, 1.0, schedule[0])
+    assert outcome["policy_id"] == "policy-0002"
 
 
 @pytest.mark.parametrize(
