@@ -14,7 +14,7 @@ from benchmarks import contenders, synthetic
 from benchmarks.measuring import Meter
 from benchmarks.writing import machine, publish, table
 from flywheel.core.episode import Episode
-from flywheel.store import episodes, layout
+from flywheel.store import episode_rows, episodes, layout
 from flywheel.store.episodes import DeltaEpisodes
 from flywheel.store.objects import open_objects
 from flywheel.store.tables import Table
@@ -61,7 +61,7 @@ def _episodes(count: int) -> list[Episode]:
     rows, _ = next(synthetic.Shape(num_episodes=count, episodes_per_file=count).files()).rows()
     with tempfile.TemporaryDirectory(prefix="flywheel-formats-") as folder:
         objects = open_objects(folder)
-        written = Table(objects=objects, name=layout.EPISODES, schema=episodes.SCHEMA, ranged=episodes.RANGED)
+        written = Table(objects=objects, name=layout.EPISODES, schema=episode_rows.SCHEMA, ranged=episodes.RANGED)
         written.commit([written.write(rows)], transaction="all")
         return [replace(episode, facts={}) for episode in DeltaEpisodes(objects=objects).read()]
 

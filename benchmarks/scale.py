@@ -11,7 +11,7 @@ from typing import Any
 from benchmarks import synthetic
 from benchmarks.measuring import Meter, alone, forget_peak, memory_bytes, peak_memory_bytes
 from benchmarks.writing import machine, publish, table
-from flywheel.store import episodes, labels, layout
+from flywheel.store import episode_rows, episodes, labels, layout
 from flywheel.store.catalogue import DeltaCatalogue
 from flywheel.store.episodes import DeltaEpisodes
 from flywheel.store.labels import DeltaLabels
@@ -67,7 +67,7 @@ def generate(store: str, shape: synthetic.Shape) -> Made:
     """Writes the episodes and their labels, several files per commit."""
     objects, meter = open_objects(store), Meter()
     tables = [
-        Table(objects=objects, name=layout.EPISODES, schema=episodes.SCHEMA, ranged=episodes.RANGED),
+        Table(objects=objects, name=layout.EPISODES, schema=episode_rows.SCHEMA, ranged=episodes.RANGED),
         Table(objects=objects, name=layout.LABELS, schema=labels.SCHEMA, ranged=labels.RANGED),
     ]
     waiting: list[tuple[Any, Any]] = []

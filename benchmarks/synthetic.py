@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from flywheel.core.contract import Body, Contract, Modality, unite
 from flywheel.core.mixture import Mixture
-from flywheel.store import episodes, labels
+from flywheel.store import episode_rows, labels
 from flywheel.store.columns import BOOLS, FLOATS, NAMED, NAMED_FIELDS, list_of
 
 TASKS = ("made/pick", "made/push", "made/reach")
@@ -103,7 +103,7 @@ class Made:
             "observations": _named(rng, lengths + 1, {name: (width,) for name, width in MODALITIES.items()}),
             "facts": _named(rng, lengths, {name: (1, width) for name, width in FACTS.items()}),
         }
-        return pa.table(columns, schema=episodes.SCHEMA)
+        return pa.table(columns, schema=episode_rows.SCHEMA)
 
     def _labels(self, rng: np.random.Generator, tasks: Array, lengths: Array, succeeded: Array) -> pa.Table:
         """Under its own task as it was; under each other task a tenth succeed, somewhere on the way."""

@@ -61,9 +61,11 @@ def test_many_at_once_with_one_key_make_one(desk: Desk) -> None:
         answer = client.post("/v1/iterations", json={}, headers=keyed("a"))
         locations.append(answer.headers["Location"])
 
-    # Each thread has an application, and so a view of the history, of its own. They are made here: while FastAPI
-    # makes one, it filters warnings of the whole process.
-    threads = [Thread(target=ask, args=(_again(desk).client(),)) for _ in range(16)]
+    # Each thread has an application, and so a view of the history, of its own. They are made, and asked once, here:
+    # while FastAPI makes one, which ends with the first request, it filters warnings of the whole process.
+    clients = [_again(desk).client() for _ in range(16)]
+    assert {client.get("/healthz").status_code for client in clients} == {200}
+    threads = [Thread(target=ask, args=(client,)) for client in clients]
     for thread in threads:
         thread.start()
     for thread in threads:

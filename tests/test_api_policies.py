@@ -7,6 +7,7 @@ from stored import flip
 from turned import POLICIES, turned_desk  # noqa: F401 - a fixture
 
 from flywheel.core.access import Scope
+from flywheel.core.iteration import Stage, record_key
 
 FIRST, SECOND, LIVE = POLICIES
 
@@ -18,10 +19,16 @@ def test_a_version_shows_what_it_was_made_from_and_how_it_was_judged(turned: Des
     assert found["gate"]["decision"] == "promote"
     assert found["gate"]["live"] == SECOND
     assert set(found["gate"]["evidence"]) >= {"episodes_version", "data_digests"}
-    (reach,) = [one for one in found["success"] if one["task"] == "suite/reach"]
-    assert (reach["successes"], reach["episodes"], reach["rate"], reach["upper"]) == (4, 4, 1.0, 1.0)
-    # Wilson, n = k = 4: 4 / (4 + z^2), with z = 1.96.
-    assert abs(reach["lower"] - 4 / (4 + 1.959964**2)) < 1e-9
+    assert set(found["gate"]["evidence"]["pairs"]) == {"suite/push", "suite/reach"}
+    judged = turned.plane.records.read(record_key(2, Stage.EVALUATE))
+    assert judged is not None
+    for success, tasks in ((found["success"], "tasks"), (found["gate"]["live_success"], "live_tasks")):
+        assert [one["task"] for one in success] == ["suite/push", "suite/reach"]
+        for one in success:
+            assert one["episodes"] >= 8
+            assert one == {name: judged[tasks][one["task"]][name] for name in one if name != "task"} | {
+                "task": one["task"]
+            }
 
 
 def test_versions_are_listed_by_where_they_stand(turned: Desk) -> None:
@@ -57,7 +64,9 @@ def test_a_person_promotes_a_version(turned: Desk) -> None:
 def test_past_a_gate_that_said_promote_no_reason_is_needed(turned: Desk) -> None:
     answer = turned.client().post(f"/v1/policies/{SECOND}:promote", json={})
     assert answer.status_code == 202
-    assert "against" in turned.plane.chronicle.control().deployments[-1].reason
+    judged = turned.plane.records.read(record_key(1, Stage.EVALUATE))
+    assert judged is not None
+    assert turned.plane.chronicle.control().deployments[-1].reason == judged["reason"]
 
 
 def test_what_may_not_be_promoted_is_refused_and_nothing_is_done(turned: Desk, folder: Path) -> None:

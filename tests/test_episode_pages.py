@@ -7,7 +7,8 @@ from fakes import MemoryEpisodes
 
 from flywheel.core.episode import Outcome, Source
 from flywheel.store.episode_pages import newest_first
-from flywheel.store.episodes import RANGED, SCHEMA, SUMMARY_SCHEMA, DeltaEpisodes, rows
+from flywheel.store.episode_rows import SCHEMA, SUMMARY_SCHEMA, rows
+from flywheel.store.episodes import RANGED, DeltaEpisodes
 from flywheel.store.folder import LocalFolder
 from flywheel.store.objects import open_objects
 from flywheel.store.tables import Table

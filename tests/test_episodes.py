@@ -22,7 +22,8 @@ from hypothesis import strategies as st
 from flywheel.core.episode import Outcome, Source
 from flywheel.core.errors import NotFoundError, StoreError
 from flywheel.ports import Part
-from flywheel.store.episodes import SCHEMA, DeltaEpisodes
+from flywheel.store.episode_rows import SCHEMA
+from flywheel.store.episodes import DeltaEpisodes
 from flywheel.store.folder import LocalFolder
 from flywheel.store.objects import open_objects
 

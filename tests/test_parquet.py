@@ -7,7 +7,7 @@ from trading import admission, dataset, kept, varied_episodes
 
 from flywheel.core.errors import ConfigError
 from flywheel.exchange.parquet import EPISODES_PER_FILE, read, write
-from flywheel.store.episodes import SCHEMA
+from flywheel.store.episode_rows import SCHEMA
 
 
 @pytest.mark.parametrize("file_format", ["parquet", "arrow"])

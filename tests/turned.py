@@ -1,4 +1,4 @@
-"""A desk over a finished run, whose history says what its records do."""
+"""A desk over a finished run."""
 
 from pathlib import Path
 
@@ -11,11 +11,7 @@ POLICIES = ("policy-0000", "policy-0001", "policy-0002")
 LIVE = POLICIES[-1]
 
 
-def open_turned(folder: Path) -> Desk:
-    """Over a finished run of the test's own."""
-    return open_desk(folder, small_config())
-
-
 @pytest.fixture(name="turned")
 def turned_desk(folder: Path) -> Desk:
-    return open_turned(folder)
+    """Over a finished run of the test's own."""
+    return open_desk(folder, small_config())

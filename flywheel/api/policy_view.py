@@ -13,7 +13,7 @@ from flywheel.core.gate import Decision
 from flywheel.core.iteration import Stage
 from flywheel.core.policy import PolicyVersion, Status
 
-NOT_EVIDENCE = frozenset({"policy_id", "live", "tasks", "live_tasks", "decision", "reason"})
+NOT_EVIDENCE = frozenset({"policy_id", "live", "tasks", "live_tasks", "decision", "reason", "evidence"})
 """Of an evaluation's record: what is shown under a name of its own."""
 
 
@@ -29,8 +29,9 @@ class GateView(BaseModel):
     evidence: Annotated[
         dict[str, Any],
         Field(
-            description="All else that the evaluation recorded: pairs, statistics, thresholds, table versions",
-            examples=[{"episodes_version": 12, "wall_s": 61.5}],
+            description="All else that the evaluation recorded: pairs, looks with statistics and thresholds, "
+            "the anchor, table versions",
+            examples=[{"alpha": 0.02, "pairs": {"metaworld/reach-v3": "sssb"}, "episodes_version": 12}],
         ),
     ]
 
@@ -114,5 +115,8 @@ def _gate(judged: Mapping[str, Any]) -> GateView:
         reason=judged["reason"],
         live=judged.get("live"),
         live_success=recorded(judged.get("live_tasks")),
-        evidence={name: value for name, value in judged.items() if name not in NOT_EVIDENCE},
+        evidence={
+            **{name: value for name, value in judged.items() if name not in NOT_EVIDENCE},
+            **(judged.get("evidence") or {}),
+        },
     )

@@ -10,8 +10,8 @@ from flywheel.core.policy import SuccessRate
 Successes = Annotated[int, Field(description="k: episodes that succeeded", examples=[47])]
 Scored = Annotated[int, Field(description="n: scored episodes, successes and failures", examples=[50])]
 Rate = Annotated[float | None, Field(description="k of n; null where nothing was scored", examples=[0.94])]
-Lower = Annotated[float, Field(description="Lower end of the Wilson interval at 95%", examples=[0.84])]
-Upper = Annotated[float, Field(description="Upper end of the Wilson interval at 95%", examples=[0.98])]
+Lower = Annotated[float, Field(description="Lower end of the interval at 95%", examples=[0.84])]
+Upper = Annotated[float, Field(description="Upper end of the interval at 95%", examples=[0.98])]
 Errors = Annotated[int, Field(description="Episodes that crashed or hung; not in n", examples=[0])]
 Unscored = Annotated[int, Field(description="Episodes whose success nobody reported; not in n", examples=[0])]
 TaskName = Annotated[str, Field(description="The task", examples=["metaworld/reach-v3"])]
@@ -46,9 +46,5 @@ class TaskSuccess(BaseModel):
 
 
 def recorded(tasks: Mapping[str, Mapping[str, Any]] | None) -> list[TaskSuccess]:
-    """Of what a stage recorded, by task."""
-    counted = ("successes", "episodes", "errors", "unscored")
-    return [
-        TaskSuccess.of(task, **{name: result[name] for name in counted})
-        for task, result in sorted((tasks or {}).items())
-    ]
+    """Of what a stage recorded, by task; with its intervals, which the errors of labelers may have widened."""
+    return [TaskSuccess.model_validate({**result, "task": task}) for task, result in sorted((tasks or {}).items())]

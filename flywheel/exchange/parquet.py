@@ -14,7 +14,7 @@ from flywheel.core.errors import ConfigError
 from flywheel.exchange.formats import Dataset
 from flywheel.exchange.found import Found
 from flywheel.store.columns import Array, NamedArrays, arrays
-from flywheel.store.episodes import SCHEMA, rows
+from flywheel.store.episode_rows import SCHEMA, rows
 
 EPISODES_PER_FILE = 4096
 ROWS_AT_ONCE = 64

@@ -4,89 +4,23 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from itertools import repeat
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from flywheel.core.episode import Episode, EpisodeSummary, Outcome, Source
-from flywheel.core.errors import EpisodeError, NotFoundError, StoreError
+from flywheel.core.errors import NotFoundError, StoreError
 from flywheel.core.mixture import Indices
 from flywheel.ports import EpisodePage, Part
 from flywheel.store import layout
 from flywheel.store.cache import Cache
-from flywheel.store.columns import BOOLS, FLOATS, NAMED, Arrays, NamedArrays, lists, named_lists
 from flywheel.store.episode_pages import newest_first
+from flywheel.store.episode_rows import SCHEMA, SUMMARY, SUMMARY_SCHEMA, TRAINING, WHOLE, Group, rows, summaries
 from flywheel.store.objects import Objects
 from flywheel.store.tables import DataFile, Table
 
-SCHEMA = pa.schema(
-    [
-        pa.field("episode_id", pa.string(), nullable=False),
-        pa.field("task", pa.string(), nullable=False),
-        pa.field("scene", pa.string(), nullable=False),
-        pa.field("source", pa.string(), nullable=False),
-        pa.field("iteration", pa.int32(), nullable=False),
-        pa.field("behaviour_policy", pa.string(), nullable=False),
-        pa.field("seed", pa.int64(), nullable=False),
-        pa.field("initial_state", pa.string(), nullable=False),
-        pa.field("decision_s", pa.float64(), nullable=False),
-        pa.field("scored", pa.bool_(), nullable=False),
-        pa.field("terminated", pa.bool_(), nullable=False),
-        pa.field("truncated", pa.bool_(), nullable=False),
-        pa.field("error", pa.string()),
-        # The next three follow from the others, for readers who know only SQL.
-        pa.field("outcome", pa.string(), nullable=False),
-        pa.field("num_decisions", pa.int32(), nullable=False),
-        pa.field("time_to_success_s", pa.float64()),
-        pa.field("action_size", pa.int32(), nullable=False),
-        pa.field("actions", FLOATS, nullable=False),
-        pa.field("rewards", FLOATS, nullable=False),
-        pa.field("successes", BOOLS, nullable=False),
-        pa.field("observations", NAMED, nullable=False),
-        pa.field("facts", NAMED, nullable=False),
-    ]
-)
-"""The same for every task. Arrays are flat in C order: actions [T, A], observations [T+1, D], facts [T, R, F]."""
-
-SCALARS = (
-    "episode_id",
-    "task",
-    "scene",
-    "source",
-    "iteration",
-    "behaviour_policy",
-    "seed",
-    "initial_state",
-    "decision_s",
-    "scored",
-    "terminated",
-    "truncated",
-    "error",
-)
-"""Columns that an Episode takes as they are."""
-SIZES = ("num_decisions", "action_size")
-ARRAYS = ("actions", "rewards", "successes", "observations")
-WHOLE = (*SCALARS, *SIZES, *ARRAYS, "facts")
-"""What a whole episode is read from."""
-DERIVED = ("outcome", "num_decisions", "time_to_success_s")
-SUMMARY = (
-    "episode_id",
-    "task",
-    "scene",
-    "source",
-    "iteration",
-    "behaviour_policy",
-    "seed",
-    "initial_state",
-    "outcome",
-    "num_decisions",
-    "time_to_success_s",
-    "error",
-)
-"""Columns of an EpisodeSummary, in its order."""
-SUMMARY_SCHEMA = pa.schema([SCHEMA.field(name) for name in SUMMARY])
 COUNT_BYTES = 500
 """About what one count takes in memory."""
 MAX_COUNTS_BYTES = 32 * 2**20
@@ -122,12 +56,12 @@ class DeltaEpisodes:
 
     def of_file(self, key: str) -> Iterator[Episode]:
         """All episodes of one file, committed or not, in its order. StoreError names what is damaged."""
-        group = _Group(self._table.rows(key, columns=WHOLE), key=key)
+        group = Group(self._table.rows(key, columns=WHOLE), key=key)
         return (group.episode(row) for row in range(group.num_rows))
 
     def summaries_of_file(self, key: str) -> list[EpisodeSummary]:
         """All episodes of one file, committed or not. Reads no arrays."""
-        return _summaries(self._table.rows(key, columns=SUMMARY))
+        return summaries(self._table.rows(key, columns=SUMMARY))
 
     def write(self, episodes: Sequence[Episode]) -> Part:
         return self._table.write(rows(sorted(episodes, key=lambda episode: episode.episode_id)))
@@ -154,7 +88,7 @@ class DeltaEpisodes:
     ) -> list[EpisodeSummary]:
         rows = self._scalars(version, SUMMARY, iteration=iteration, source=source).sort_by("episode_id")
         _refuse_twice(rows["episode_id"])
-        return _summaries(rows)
+        return summaries(rows)
 
     def page(
         self,
@@ -176,7 +110,7 @@ class DeltaEpisodes:
         }
         given = {column: value for column, value in wanted.items() if value is not None}
         rows, following = newest_first(self._table, schema=SUMMARY_SCHEMA, size=size, before=before, wanted=given)
-        return EpisodePage(summaries=_summaries(rows), before=following)
+        return EpisodePage(summaries=summaries(rows), before=following)
 
     def counts(self, *, version: int | None = None) -> dict[tuple[str, str, Source], dict[Outcome, int]]:
         found: Counter[tuple[str, ...]] = Counter()
@@ -203,7 +137,7 @@ class DeltaEpisodes:
 
     def group(self, key: str, index: int) -> list[Episode]:
         """The episodes of one row group of a file, without their facts."""
-        group = _Group(self._table.group(key, index, columns=(*SCALARS, *SIZES, *ARRAYS)), key=key)
+        group = Group(self._table.group(key, index, columns=TRAINING), key=key)
         return [group.episode(row) for row in range(group.num_rows)]
 
     def _counted(self, key: str) -> tuple[Counter[tuple[str, ...]], int]:
@@ -252,77 +186,15 @@ class DeltaEpisodes:
     def _stream(self, places: Sequence[_Place]) -> Iterator[Episode]:
         """Reads each row group once and holds it until its last episode was given away."""
         left = Counter((place.key, place.group) for place in places)
-        held: dict[tuple[str, int], _Group] = {}
+        held: dict[tuple[str, int], Group] = {}
         for place in places:
             name = (place.key, place.group)
             if name not in held:
-                held[name] = _Group(self._table.group(place.key, place.group, columns=WHOLE), key=place.key)
+                held[name] = Group(self._table.group(place.key, place.group, columns=WHOLE), key=place.key)
             yield held[name].episode(place.row, episode_id=place.episode_id)
             left[name] -= 1
             if not left[name]:
                 del held[name]
-
-
-class _Group:
-    """Rows that were read together; an episode is made when it is asked for."""
-
-    def __init__(self, rows: pa.Table, *, key: str) -> None:
-        self._key = key
-        self._scalars = list(zip(*(rows[name].to_pylist() for name in (*SCALARS, *SIZES)), strict=True))
-        self._actions, self._rewards, self._successes = (
-            Arrays(rows[name]) for name in ("actions", "rewards", "successes")
-        )
-        self._observations = NamedArrays(rows["observations"])
-        self._facts = NamedArrays(rows["facts"]) if "facts" in rows.column_names else None
-        self._finite = (
-            self._actions.finite
-            and self._rewards.finite
-            and self._observations.finite
-            and (self._facts is None or self._facts.finite)
-        )
-
-    @property
-    def num_rows(self) -> int:
-        return len(self._scalars)
-
-    def episode(self, row: int, *, episode_id: str | None = None) -> Episode:
-        """It does not hold the others in memory. StoreError: the row does not make an episode, or not the one meant."""
-        if episode_id is not None and (row >= self.num_rows or self._scalars[row][0] != episode_id):
-            raise StoreError(f"{self._key}: damaged: episode {episode_id} is not where it was")
-        *known, num_decisions, action_size = self._scalars[row]
-        scalars = dict(zip(SCALARS, known, strict=True))
-        try:
-            scalars["source"] = Source(scalars["source"])
-            return Episode(
-                **scalars,
-                actions=self._actions.row(row).reshape(num_decisions, action_size).copy(),
-                rewards=self._rewards.row(row).copy(),
-                successes=self._successes.row(row).copy(),
-                observations=self._observations.row(row),
-                facts={} if self._facts is None else self._facts.row(row),
-                finite=self._finite,
-            )
-        except (EpisodeError, ValueError) as failure:
-            raise StoreError(f"{self._key}: episode {scalars['episode_id']}: not an episode: {failure}") from failure
-
-
-def rows(episodes: Sequence[Episode]) -> pa.Table:
-    columns: dict[str, Any] = {name: [getattr(episode, name) for episode in episodes] for name in (*SCALARS, *DERIVED)}
-    columns["action_size"] = [episode.actions.shape[1] for episode in episodes]
-    columns["actions"] = lists([episode.actions for episode in episodes], FLOATS)
-    columns["rewards"] = lists([episode.rewards for episode in episodes], FLOATS)
-    columns["successes"] = lists([episode.successes for episode in episodes], BOOLS)
-    columns["observations"] = named_lists([episode.observations for episode in episodes])
-    columns["facts"] = named_lists([episode.facts for episode in episodes])
-    return pa.table(columns, schema=SCHEMA)
-
-
-def _summaries(rows: pa.Table) -> list[EpisodeSummary]:
-    columns: dict[str, list[Any]] = {name: rows[name].to_pylist() for name in SUMMARY}
-    columns["source"] = [Source(name) for name in columns["source"]]
-    columns["outcome"] = [Outcome(name) for name in columns["outcome"]]
-    values = zip(*columns.values(), strict=True)
-    return [EpisodeSummary(**dict(zip(SUMMARY, some, strict=True))) for some in values]
 
 
 def _refuse_twice(episode_ids: pa.ChunkedArray) -> None:
