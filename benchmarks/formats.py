@@ -47,7 +47,10 @@ class Side(Protocol):
 
 
 def measure(*, num_episodes: int = NUM_EPISODES, rounds: int = ROUNDS) -> None:
-    """Processor seconds of one process. Each round writes anew and reads other episodes; the medians count."""
+    """Processor seconds of one process. Each round writes anew and reads other episodes.
+
+    What counts are the medians of the rounds, of rates and of ratios each.
+    """
     before = machine()
     made = _episodes(num_episodes)
     measured = [_round(made, number) for number in range(rounds)]
@@ -118,7 +121,10 @@ def _publish(
     figures: Mapping[str, Figures], rounds: Sequence[Any], *, num_episodes: int, before: Mapping[str, Any]
 ) -> None:
     ours = figures[OURS]
-    ratios = {name: {what: ours[what] / rate for what, rate in some.items()} for name, some in figures.items()}
+    ratios = {
+        name: {what: median(one[OURS][what] / one[name][what] for one in rounds) for what in some}
+        for name, some in figures.items()
+    }
     names = [OURS, *(name for name in sorted(figures) if name != OURS)]
     header = ["steps per CPU second", *names, *(f"ratio to {name}" for name in names[1:])]
     rows = [
