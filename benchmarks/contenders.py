@@ -210,8 +210,11 @@ class _Drawn:
         self._left -= 1
         step = self._rng.integers(0, len(self._starts), BATCH_SIZE)
         frame = self._starts[step]
-        batch = {name: (values[frame], values[frame + 1]) for name, values in self._frames.items()}
-        batch["step"] = self._actions[step], self._rewards[step]
+        later = frame + 1
+        batch = {
+            name: (values.take(frame, axis=0), values.take(later, axis=0)) for name, values in self._frames.items()
+        }
+        batch["step"] = self._actions.take(step, axis=0), self._rewards[step]
         return len(batch["step"][0])
 
     def _hold(self, episodes: Sequence[Arrays]) -> None:

@@ -3,7 +3,8 @@
 import os
 import tempfile
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from statistics import median
 from typing import Any, Protocol
@@ -46,7 +47,10 @@ class Side(Protocol):
 
 
 def measure(*, num_episodes: int = NUM_EPISODES, rounds: int = ROUNDS) -> None:
-    """Processor seconds of one process. Each round writes anew and reads other episodes; the medians count."""
+    """Processor seconds of one process. Each round writes anew and reads other episodes.
+
+    What counts are the medians of the rounds, of rates and of ratios each.
+    """
     before = machine()
     made = _episodes(num_episodes)
     measured = [_round(made, number) for number in range(rounds)]
@@ -77,34 +81,50 @@ def _round(made: Sequence[Episode], number: int) -> dict[str, Figures]:
             LIMIT: contenders.Plain(f"{folder}/plain.parquet"),
         }
         order = sorted(sides, reverse=bool(number % 2))
-        return {name: _figures(sides[name], made, np.random.default_rng(number)) for name in order}
+        return _figures({name: sides[name] for name in order}, made, np.random.default_rng(number))
 
 
-def _figures(side: Side, made: Sequence[Episode], rng: np.random.Generator) -> Figures:
-    meter = Meter()
-    side.write(made)
-    figures = {"written": sum(episode.num_decisions for episode in made) / meter.cpu_s}
-    side.read([0])
+def _figures(sides: Mapping[str, Side], made: Sequence[Episode], rng: np.random.Generator) -> dict[str, Figures]:
+    figures = {name: {"written": _written(side, made)} for name, side in sides.items()}
+    for side in sides.values():
+        side.read([0])
+        side.batch(0)
     for size in PER_CALL:
         asked = [rng.choice(len(made), size, replace=False).tolist() for _ in range(EPISODES_PER_MEASUREMENT // size)]
-        figures[f"random episodes, {size} a call"] = _rate(side.read, asked)
-    side.batch(0)
-    figures["random transitions"] = _rate(side.batch, range(1, NUM_BATCHES + 1))
+        for name, rate in _rates({name: side.read for name, side in sides.items()}, asked).items():
+            figures[name][f"random episodes, {size} a call"] = rate
+    for name, rate in _rates({name: side.batch for name, side in sides.items()}, range(1, NUM_BATCHES + 1)).items():
+        figures[name]["random transitions"] = rate
     return figures
 
 
-def _rate(work: Any, tasks: Iterable[Any]) -> float:
-    """Steps per processor second."""
+def _written(side: Side, made: Sequence[Episode]) -> float:
     meter = Meter()
-    steps = sum(work(task) for task in tasks)
-    return float(steps / meter.cpu_s)
+    side.write(made)
+    return sum(episode.num_decisions for episode in made) / meter.cpu_s
+
+
+def _rates(works: Mapping[str, Callable[[Any], int]], tasks: Iterable[Any]) -> Figures:
+    """Steps per processor second. All do one task after the other by turns: what slows the machine slows all."""
+    names = deque(works)
+    steps, cpu_s = dict.fromkeys(works, 0), dict.fromkeys(works, 0.0)
+    for task in tasks:
+        for name in names:
+            meter = Meter()
+            steps[name] += works[name](task)
+            cpu_s[name] += meter.cpu_s
+        names.rotate()
+    return {name: steps[name] / cpu_s[name] for name in works}
 
 
 def _publish(
     figures: Mapping[str, Figures], rounds: Sequence[Any], *, num_episodes: int, before: Mapping[str, Any]
 ) -> None:
     ours = figures[OURS]
-    ratios = {name: {what: ours[what] / rate for what, rate in some.items()} for name, some in figures.items()}
+    ratios = {
+        name: {what: median(one[OURS][what] / one[name][what] for one in rounds) for what in some}
+        for name, some in figures.items()
+    }
     names = [OURS, *(name for name in sorted(figures) if name != OURS)]
     header = ["steps per CPU second", *names, *(f"ratio to {name}" for name in names[1:])]
     rows = [

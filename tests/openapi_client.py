@@ -31,6 +31,10 @@ class OpenApiClient:
         }
         self._components = document["components"]
 
+    def close(self) -> None:
+        """Its connections."""
+        self._http.close()
+
     def call(self, operation: str, *, body: Any = None, **parameters: Any) -> Any:
         """The body of the answer. AssertionError: it is no success, or not what is documented."""
         method, url, headers, query = self._request(operation, parameters)

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from builders import make_episode
@@ -55,6 +57,15 @@ def test_a_value_that_is_no_number_is_refused_by_name(array, shape, value):
     named = {"some": values} if array in ("observations", "facts") else values
     with pytest.raises(EpisodeError, match=rf"{array}.*NaN or infinite"):
         make_episode(**{array: named})
+
+
+def test_whoever_knows_the_numbers_to_be_finite_has_only_the_shapes_checked():
+    made = make_episode(rewards=np.full(3, np.nan, np.float32), finite=True)
+    assert np.isnan(made.rewards).all()
+    with pytest.raises(EpisodeError, match="rewards: shape"):
+        make_episode(rewards=np.zeros(2, np.float32), finite=True)
+    with pytest.raises(EpisodeError, match="rewards.*NaN or infinite"):
+        replace(made)
 
 
 def test_an_episode_without_decisions_is_refused_unless_it_crashed():

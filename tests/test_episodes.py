@@ -26,6 +26,7 @@ from flywheel.store.episode_rows import SCHEMA
 from flywheel.store.episodes import DeltaEpisodes
 from flywheel.store.folder import LocalFolder
 from flywheel.store.objects import open_objects
+from flywheel.store.tables import DataFile
 
 
 @pytest.fixture(params=["memory", "folder", "s3"])
@@ -212,6 +213,57 @@ def test_a_file_that_was_read_before_and_is_damaged_since_is_named(delta, tmp_pa
     os.truncate(part_file(tmp_path, part), int(part.num_bytes * 0.99))
     with pytest.raises(StoreError, match=f"episodes/{part.path}: damaged"):
         list(delta.read())
+
+
+@pytest.mark.parametrize(("count", "reason"), [(70, "is not where it was"), (3, "is not where it was|row groups")])
+def test_a_file_that_became_another_since_its_ids_were_read_is_named(delta, tmp_path, count, reason):
+    """Ids are kept: the rows that they point at must still be theirs."""
+    part = delta.write(make(70, num_decisions=1))
+    delta.commit([part], transaction="t")
+    assert len(list(delta.read())) == 70
+    other = delta.write([random_episode(100 + number, num_decisions=1) for number in range(count)])
+    os.replace(part_file(tmp_path, other), part_file(tmp_path, part))
+    for number in (0, 69):
+        with pytest.raises(StoreError, match=f"episodes/{part.path}: damaged: .*({reason})"):
+            list(delta.read(episode_ids=[random_episode(number).episode_id]))
+
+
+def test_an_episode_does_not_hold_its_row_group_in_memory(delta):
+    commit(delta, make(64))
+    episode = next(delta.read())
+    named = [*episode.observations.values(), *episode.facts.values()]
+    own = sum(values.nbytes for values in named)
+    for values in (episode.actions, episode.rewards, episode.successes):
+        assert values.base is None or values.base.nbytes == values.nbytes
+    for values in named:
+        assert values.base is not None
+        assert values.base.nbytes <= own
+
+
+def test_only_the_episode_whose_numbers_are_wrong_is_refused(delta, tmp_path):
+    made = make(3, num_decisions=2)
+    part = delta.write(made)
+    delta.commit([part], transaction="t")
+    rows = pq.read_table(part_file(tmp_path, part)).to_pylist()
+    rows[1]["observations"][0]["values"][0] = float("inf")
+    pq.write_table(pa.Table.from_pylist(rows, schema=SCHEMA), part_file(tmp_path, part))
+    sound = [made[0], made[2]]
+    assert [content(one) for one in delta.read(episode_ids=ids(sound))] == [content(one) for one in sound]
+    with pytest.raises(StoreError, match=f"{made[1].episode_id}: not an episode: .*NaN or infinite"):
+        list(delta.read(episode_ids=ids(made[1:2])))
+
+
+@pytest.mark.parametrize(
+    ("values", "possible"),
+    [([], []), (["a"], []), (["a", "b", "c", "d", "e"], ["b", "c", "d"]), (["e"], []), (["c"], ["c"])],
+)
+def test_of_sorted_values_a_file_may_hold_those_within_its_range(values, possible):
+    known = {"key": "k", "path": "p", "num_bytes": 1, "num_rows": 1}
+    file = DataFile(**known, least={"x": "b"}, greatest={"x": "d"})
+    assert file.possible("x", values) == possible
+    assert file.may_hold("x", values) == bool(possible)
+    unknown = DataFile(**known, least={"x": None}, greatest={})
+    assert unknown.possible("x", values) == values
 
 
 def test_episodes_come_in_the_order_of_their_ids_however_they_were_written(table):
@@ -468,6 +520,17 @@ def test_reading_goes_from_file_to_file_and_opens_each_when_it_is_due(tmp_path):
     assert objects.opened == (f"episodes/{parts[0].path}",)
     assert ids(episodes) == ids(made[64:])
     assert objects.opened == tuple(f"episodes/{part.path}" for part in parts)
+
+
+def test_a_file_whose_ids_are_kept_is_opened_once_for_its_episodes(tmp_path):
+    objects = CountingFolder(root=tmp_path)
+    table, made = DeltaEpisodes(objects=objects), make(3, num_decisions=1)
+    part = table.write(made)
+    table.commit([part], transaction="t")
+    list(table.read())
+    objects.opened = ()
+    assert ids(table.read(episode_ids=ids(made[:2]))) == ids(made[:2])
+    assert objects.opened == (f"episodes/{part.path}",)
 
 
 def test_other_engines_read_the_table(delta, tmp_path):

@@ -4,6 +4,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import httpx2
@@ -74,7 +75,11 @@ def wait_for(happened, what: str):
 
 def test_who_knows_only_the_document_can_operate_it(service: Service, token: str):
     assert Path(service.token_file).stat().st_mode & 0o777 == 0o600
-    client = OpenApiClient(service.url, token)
+    with closing(OpenApiClient(service.url, token)) as client:
+        operated(client)
+
+
+def operated(client: OpenApiClient) -> None:
     first = client.call("create_iteration", body={})
     assert first["state"] == "queued"
     list(client.events("follow_iteration", number=first["number"]))

@@ -11,7 +11,11 @@ POLICIES = ("policy-0000", "policy-0001", "policy-0002")
 LIVE = POLICIES[-1]
 
 
-@pytest.fixture(name="turned")
-def turned_desk(folder: Path) -> Desk:
+def open_turned(folder: Path) -> Desk:
     """Over a finished run of the test's own."""
     return open_desk(folder, small_config())
+
+
+@pytest.fixture(name="turned")
+def turned_desk(folder: Path) -> Desk:
+    return open_turned(folder)

@@ -109,6 +109,7 @@ class StreamingSampler:
         """Batches between two refreshes."""
         self._schedule = self._scheduled(rank)
         self._window: Window | None = None
+        self._refreshes = -1
         self._held = np.full(self.num_slots, -1, np.int64)
 
     @property
@@ -133,6 +134,8 @@ class StreamingSampler:
         return Schedule(weights=self._weights, num_slots=self.num_slots, seed=self._seed, rank=rank)
 
     def _refreshed(self, refreshes: int) -> Window:
+        if self._window is not None and refreshes == self._refreshes:
+            return self._window
         if self._window is None:
             self._window = Window(contract=self._contract, num_slots=self.num_slots, **self._slot)
         wanted = self._schedule.blocks(refreshes)
@@ -144,6 +147,7 @@ class StreamingSampler:
             else:
                 self._window.fill(slot, *self._read(self._blocks[wanted[slot]]))
             self._held[slot] = wanted[slot]
+        self._refreshes = refreshes
         return self._window
 
     def _read(self, block: Block) -> tuple[Transitions, Shares]:
