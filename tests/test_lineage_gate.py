@@ -49,7 +49,7 @@ def test_a_new_budget_counts_from_the_next_plan_on(store, folder):
     world = StoredWorld(folder)
     world.run(iterations=3)
     planned = world.records.read("iterations/0003/plan")
-    assert planned["budget"] == {"number": 1, "attempts": 0, "promotions": 0}
+    assert planned["budget"] == {"number": 1, "campaign": None, "attempts": 0, "promotions": 0}
     assert planned["gate"]["anchor"] == "policy-0000"
     assert renew(store, anchor=None, reason="") == 2
 

@@ -41,7 +41,7 @@ def evaluated(successes, **changes):
 def test_at_first_there_is_nobody_to_compare_with_and_nothing_to_collect():
     outcome = planned(World(), 0, live=None, candidate=None)
     assert (outcome["live"], outcome["gate"], outcome["collect"]) == (None, None, {})
-    assert outcome["budget"] == {"number": 0, "attempts": 0, "promotions": 0}
+    assert outcome["budget"] == {"number": 0, "campaign": None, "attempts": 0, "promotions": 0}
 
 
 def test_it_records_who_is_live_and_what_was_trained_last():
@@ -101,7 +101,7 @@ def test_a_new_budget_goes_on_with_its_anchor():
     run(world.ports(), iterations=6)
     world.records.write("budgets/0001", {"anchor": "policy-0002", "reason": "looked at"})
     outcome = planned(world, 7)
-    assert outcome["budget"] == {"number": 1, "attempts": 0, "promotions": 0}
+    assert outcome["budget"] == {"number": 1, "campaign": None, "attempts": 0, "promotions": 0}
     assert (outcome["gate"]["alpha"], outcome["gate"]["anchor"]) == (0.02, "policy-0002")
 
 

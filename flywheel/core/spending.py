@@ -1,7 +1,7 @@
-"""Spending: how much of an error budget the gates that share it have used. A person opens a new one."""
+"""Spending: how much of an error budget the gates that share it have used. A person opens a new one, or a campaign."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
 BUDGETS = "budgets/"
@@ -19,22 +19,26 @@ class Spending:
 
     number: int = 0
     """0: the store's first one; otherwise that of its record."""
+    campaign: int | None = None
+    """The last one that opened a budget of its own; iterations that belong to none go on with it."""
     attempts: int = 0
     """Gates that were started."""
     promotions: int = 0
     """Of those."""
 
-    def following(self, *, newest: int, started: bool, promoted: bool) -> "Spending":
-        """After a turn, which may have had a gate; `newest` is the number of the budget that was opened last."""
-        if newest != self.number:
-            return Spending(number=newest)
-        return Spending(
-            number=self.number, attempts=self.attempts + started, promotions=self.promotions + (started and promoted)
-        )
+    def following(self, *, newest: int, campaign: int | None, started: bool, promoted: bool) -> "Spending":
+        """After a turn, which may have had a gate.
+
+        `newest`: the number of the budget that was opened last; `campaign`: that of the iteration to come.
+        """
+        is_new = campaign not in (None, self.campaign)
+        if newest != self.number or is_new:
+            return Spending(number=newest, campaign=campaign if is_new else self.campaign)
+        return replace(self, attempts=self.attempts + started, promotions=self.promotions + (started and promoted))
 
     @property
-    def plain(self) -> dict[str, int]:
-        return {"number": self.number, "attempts": self.attempts, "promotions": self.promotions}
+    def plain(self) -> dict[str, int | None]:
+        return asdict(self)
 
     @classmethod
     def of(cls, plain: Mapping[str, Any]) -> Self:

@@ -11,7 +11,7 @@ from flywheel.core.gate import Decision, PromotionGate
 from flywheel.core.iteration import Iteration, Stage, record_key
 from flywheel.core.policy import SuccessRate
 from flywheel.core.spending import BUDGETS, Spending, budget_key
-from flywheel.ports import Ports, Records
+from flywheel.ports import Ports
 
 SOON_CALIBRATED = 50
 """Pairs up to which a calibration takes less than a second."""
@@ -21,8 +21,8 @@ def plan(iteration: Iteration, ports: Ports) -> dict[str, Any]:
     """Who acts, what is collected, and the gate: all from records of earlier iterations."""
     number, live = iteration.number, iteration.live
     earlier = _record_of(live, number, ports)
-    campaign = _campaign(number, ports.records)
-    gate = None if live is None else _gate(live, earlier, campaign, ports)
+    spent = _spent(number, ports)
+    gate = None if live is None else _gate(live, earlier, spent, ports)
     return {
         "live": live,
         "candidate": iteration.candidate,
@@ -32,7 +32,7 @@ def plan(iteration: Iteration, ports: Ports) -> dict[str, Any]:
         "collect": {task: portion.plain for task, portion in _portions(iteration, earlier, ports).items()},
         "gate": None if gate is None else gate.plain,
         "planned_pairs": None if gate is None or gate.boundary is None else gate.planned_pairs(earlier),
-        "budget": campaign.plain,
+        "budget": spent.plain,
         "approval": str(ports.plan.gate.approval),
     }
 
@@ -55,31 +55,35 @@ def _record_of(live: str | None, number: int, ports: Ports) -> dict[str, Success
     return rates
 
 
-def _campaign(number: int, records: Records) -> Spending:
+def _spent(number: int, ports: Ports) -> Spending:
     """As this iteration finds it."""
+    records = ports.records
     newest = max((int(key.removeprefix(BUDGETS)) for key in records.keys(BUDGETS)), default=0)
+    asked = ports.chronicle.control().iterations.get(number)
+    campaign = None if asked is None else asked.campaign
     for earlier in reversed(range(number)):
         if (before := records.read(record_key(earlier, Stage.PLAN))) is not None:
             break
     else:
-        return Spending(number=newest)
+        return Spending(number=newest, campaign=campaign)
     evaluated = records.read(record_key(earlier, Stage.EVALUATE)) or {}
     return Spending.of(before["budget"]).following(
         newest=newest,
+        campaign=campaign,
         started=before["gate"] is not None,
         promoted=evaluated.get("decision") == Decision.PROMOTE,
     )
 
 
-def _gate(live: str, earlier: Mapping[str, SuccessRate], campaign: Spending, ports: Ports) -> PromotionGate:
+def _gate(live: str, earlier: Mapping[str, SuccessRate], spent: Spending, ports: Ports) -> PromotionGate:
     rules = ports.plan.gate
-    alpha = rules.budget.alpha(attempt=campaign.attempts + 1, promotions=campaign.promotions)
+    alpha = rules.budget.alpha(attempt=spent.attempts + 1, promotions=spent.promotions)
     margins = rules.observed_margins(rules.margins_for(earlier))
     return rules.gate(
         earlier,
         alpha=alpha,
         boundary=_boundary(alpha, margins, ports) if alpha else None,
-        anchor=_anchor(live, campaign, ports),
+        anchor=_anchor(live, spent, ports),
     )
 
 
@@ -95,9 +99,9 @@ def _boundary(alpha: float, margins: tuple[float, ...], ports: Ports) -> float:
     return calibrate(alpha, margins=margins, max_pairs=max_pairs, batch=batch)
 
 
-def _anchor(live: str, campaign: Spending, ports: Ports) -> str | None:
+def _anchor(live: str, spent: Spending, ports: Ports) -> str | None:
     """None where there is none, or it is live. ConfigError: there is no such version."""
-    opened = ports.records.read(budget_key(campaign.number)) if campaign.number else None
+    opened = ports.records.read(budget_key(spent.number)) if spent.number else None
     anchor: str | None = (opened or {}).get("anchor") or ports.plan.gate.anchor
     if anchor is not None and ports.policies.version(anchor) is None:
         raise ConfigError(f"gate.anchor: there is no policy version {anchor}")
