@@ -27,8 +27,9 @@ from flywheel.hosting.description import control_application
 log = logging.getLogger(__name__)
 
 
-def host(config: Config, store: str, *, over: Event) -> None:
-    """Until `over` is set. FlywheelError: Ray does not start."""
+def host(config: Config, store: str) -> None:
+    """Until SIGTERM or SIGINT comes. FlywheelError: Ray does not start."""
+    over = Event()
     places, gpus = wiring.num_places(config.resources), wiring.num_gpus(config.resources)
     with RaySession(num_cpus=places, num_gpus=gpus) as session, session.watched(_leave):
         options = {"host": config.control.host, "port": config.control.port}
@@ -36,6 +37,9 @@ def host(config: Config, store: str, *, over: Event) -> None:
         applications = {"applications": [control_application(config, store)]}
         client: Any = _get_global_client()
         client.deploy_apps(ServeDeploySchema.model_validate(applications))
+        # Not earlier: Ray installs handlers of its own as it starts.
+        for stop in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(stop, lambda *_: over.set())
         over.wait()
         end_serve()
 
@@ -49,10 +53,7 @@ def _leave(gone: str) -> None:
 def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     asked = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
-    over = Event()
-    for stop in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(stop, lambda *_: over.set())
-    host(parse(asked["config"], origin=sys.argv[1]), asked["store"], over=over)
+    host(parse(asked["config"], origin=sys.argv[1]), asked["store"])
 
 
 if __name__ == "__main__":
