@@ -3,8 +3,9 @@ from dataclasses import replace
 
 import pytest
 from builders import make_episode, make_label
-from stored import ITERATIONS, flip, interrupted, newest_file, tree
+from stored import ITERATIONS, cut_short, flip, interrupted, newest_file, tree
 
+from flywheel.core.control import IterationState
 from flywheel.core.errors import CheckpointError, StoreUnavailableError
 from flywheel.store.episodes import DeltaEpisodes
 from flywheel.store.folder import LocalFolder
@@ -30,7 +31,8 @@ def test_a_finished_run_is_whole(store):
     episodes = 5 + 2 * 2 * ITERATIONS + 2 * (4 + 2 * 16 * ITERATIONS) + 2 * 5
     assert found.counts["episodes"] == episodes
     assert found.counts["policy versions"] == 1 + ITERATIONS
-    assert found.counts["records"] == 6 * (1 + ITERATIONS) + 1
+    # Of each iteration 6 stages; in the chronicle these, that it was asked for, began, was promoted, and ended.
+    assert found.counts["records"] == (6 + 10) * (1 + ITERATIONS) + 1
     assert found.counts["labels"] > episodes / 2
 
 
@@ -84,26 +86,43 @@ def test_an_edited_record_is_named(store, folder, name):
     }
 
 
-def test_a_missing_record_is_named_by_those_that_follow(store, folder):
-    (folder / "records/iterations/0001/train.json").unlink()
-    found = problems(store)
-    assert found["records/iterations/0001/evaluate.json"] == (
-        "iterations/0001/train, which comes before it, is missing"
-    )
-    assert found.keys() == {
-        f"records/iterations/{name}.json"
-        for name in (
-            "0001/evaluate",
-            "0001/deploy",
-            *(f"0002/{stage}" for stage in ("plan", "collect", "relabel", "train", "evaluate", "deploy")),
-        )
-    }
+@pytest.mark.parametrize("name", ["0000/deploy", "0001/plan", "0001/collect", "0001/train", "0002/deploy"])
+def test_a_missing_record_is_named_by_the_chronicle(store, folder, name):
+    path = folder / f"records/iterations/{name}.json"
+    path.unlink()
+    assert problems(store) == {f"records/iterations/{name}.json": "missing, though the chronicle tells of it"}
+
+
+def test_a_record_that_nothing_leads_to_names_what_is_missing(store):
+    store.records.write("iterations/0003/evaluate", store.records.read("iterations/0002/evaluate"))
+    assert problems(store)["records/iterations/0003/plan.json"] == "missing, though iterations/0003/evaluate follows it"
+
+
+@pytest.mark.parametrize("state", [IterationState.CANCELLED, IterationState.FAILED])
+@pytest.mark.parametrize("after", ["plan", "collect", "relabel", "train", "evaluate"])
+def test_an_iteration_that_was_over_before_its_end_is_whole(tmp_path, state, after):
+    world = cut_short(tmp_path / "store", after=after, state=state)
+    assert verify(world.store).findings == ()
+    world.run()
+    assert verify(world.store).findings == ()
+    assert world.records.keys("iterations/0002/") != []
+
+
+def test_what_was_collected_before_a_cancel_is_whole(tmp_path):
+    world = cut_short(tmp_path / "store", after="plan", collected=3)
+    (_, version) = world.store.tables["episodes"].commits(["0001-collect-stopped"]).popitem()
+    kept = [some for some in world.episodes.summaries(version=version, iteration=1)]
+    assert len(kept) == 3
+    world.run()
+    assert verify(world.store).findings == ()
+    labels = world.labels.read()
+    assert all(episode.episode_id in labels for episode in kept)
 
 
 def test_a_record_without_what_its_stage_must_produce_is_named(store, folder):
     path = folder / "records/iterations/0002/deploy.json"
     path.write_bytes(seal({"live": "policy-0002"}, name="deploy"))
-    assert problems(store) == {"records/iterations/0002/deploy.json": "damaged: it does not hold deployed"}
+    assert problems(store) == {"records/iterations/0002/deploy.json": "damaged: it does not hold deployed, reason"}
 
 
 def test_a_damaged_or_missing_identity_is_named(store, folder):

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from flywheel.core.control import Control
+from flywheel.core.control import Control, IterationState, IterationStatus
 from flywheel.core.delivery import DELIVERIES, Delivery
 from flywheel.core.entry import CHRONICLE, entry_key
 from flywheel.core.errors import NotFoundError, StoreError
@@ -51,15 +51,33 @@ class Ledger:
 
     @cached_property
     def iterations(self) -> list[Iteration]:
-        """In order, up to the first that is unfinished or has a damaged record."""
+        """In order, each up to its first record that is not there or damaged; those that failed are not finished."""
         return history(_Readable(self.records))
 
+    @cached_property
+    def finished(self) -> Iteration | None:
+        """The last that has all its records."""
+        return next((some for some in reversed(self.iterations) if not some.remaining()), None)
+
+    @cached_property
+    def due(self) -> Iteration:
+        """What a run goes on with: an iteration that was begun or asked for, one that lost a record, or a new one."""
+        found = {some.number: some for some in self.iterations}
+        last, control = max(found, default=-1), self.control
+        begun = control.current or next(iter(control.queued), None)
+        goes_on = [] if begun is None else [found.get(begun.number, Iteration(number=begun.number))]
+        goes_on += [found.get(status.number, Iteration(number=status.number)) for status in self._mended]
+        goes_on += [found[last]] if last >= 0 and last not in control.iterations else []  # Nobody told of it.
+        new = Iteration(number=max(last + 1, control.next_iteration))
+        return next((some for some in goes_on if some.remaining()), new)
+
     @property
-    def gap(self) -> str:
-        """The key of the first record that is not there, or cannot be read."""
-        last = self.iterations[-1] if self.iterations else Iteration(number=0)
-        due = last if last.remaining() else last.following()
-        return record_key(due.number, due.remaining()[0])
+    def _mended(self) -> Iterator[IterationStatus]:
+        """Those that came to their end and lack a record that was told of: a run makes it again."""
+        for _, status in sorted(self.control.iterations.items()):
+            ended = status.state in (IterationState.SUCCEEDED, IterationState.REJECTED)
+            if ended and any(record_key(status.number, stage) not in self.records for stage in status.stages):
+                yield status
 
     @property
     def stages(self) -> Iterator[tuple[str, Stage, Mapping[str, Any]]]:
@@ -118,7 +136,7 @@ def read_ledger(store: Store) -> Ledger:
     unreadable = {finding.key for finding in findings}
     findings += [finding for finding in wrong if finding.key not in unreadable]
     ledger = Ledger(records=records, findings=tuple(findings), control=control)
-    return replace(ledger, findings=(*findings, *_out_of_order(ledger)))
+    return replace(ledger, findings=(*findings, *_missing(ledger)))
 
 
 def _passed_over(store: Store, names: Iterable[str]) -> Iterator[str]:
@@ -174,12 +192,18 @@ def _complain(key: str, record: Mapping[str, Any], findings: list[Finding]) -> b
     return bool(missing)
 
 
-def _out_of_order(ledger: Ledger) -> Iterator[Finding]:
-    """Records of stages that nothing leads to, unless it is known what became of the record before them."""
-    unreadable = any(finding.key.startswith(f"{layout.RECORDS}{ITERATIONS}") for finding in ledger.findings)
-    reached = {record_key(iteration.number, stage) for iteration in ledger.iterations for stage in iteration.outcomes}
-    beyond = [key for key, _, _ in ledger.stages if key not in reached]
-    if unreadable or not beyond or layout.record(ledger.gap) in ledger.lost:
-        return
-    for key in beyond:
-        yield damage(Area.RECORDS, layout.record(key), f"{ledger.gap}, which comes before it, is missing")
+def _missing(ledger: Ledger) -> Iterator[Finding]:
+    """Records of stages that were told of, or that another follows, unless it is known what became of them."""
+    recorded = {key: stage for key, stage, _ in ledger.stages}
+    told = {record_key(some.number, stage) for some in ledger.control.iterations.values() for stage in some.stages}
+    missing = {key: "the chronicle tells of it" for key in told - recorded.keys()}
+    found = {some.number: some for some in ledger.iterations}
+    for key, stage in sorted(recorded.items()):
+        number = int(key.split("/")[1])
+        iteration = found.get(number, Iteration(number=number))
+        if stage not in iteration.outcomes:
+            missing.setdefault(record_key(number, iteration.remaining()[0]), f"{key} follows it")
+    known = {*ledger.lost, *(finding.key for finding in ledger.findings)}
+    for key, why in sorted(missing.items()):
+        if layout.record(key) not in known:
+            yield damage(Area.RECORDS, layout.record(key), f"missing, though {why}")

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from flywheel.core.delivery import DELIVERIES
 from flywheel.core.entry import CHRONICLE
 from flywheel.core.errors import NotFoundError, StoreError
-from flywheel.core.iteration import Iteration, Stage
+from flywheel.core.iteration import Stage
 from flywheel.store import layout
 from flywheel.store.whole import Store
 from flywheel.upkeep.finding import Area, Finding, Kind
@@ -139,10 +139,6 @@ def _record_moves(finding: Finding, inspection: Inspection) -> Iterator[Move]:
         return
     if key.startswith((FINAL, DELIVERIES)):
         yield Move(key=finding.key, why=finding.problem)
-    elif key in ledger.records:
-        # It is whole; what leads to it is missing.
-        yield Move(key=layout.record(ledger.gap), why="missing")
-        yield from _followers(ledger.gap, inspection)
     elif key.startswith(ITERATIONS):
         yield Move(key=finding.key, why=finding.problem)
         yield from _followers(key, inspection)
@@ -152,7 +148,7 @@ def _followers(key: str, inspection: Inspection) -> Iterator[Move]:
     """Records of the same iteration's later stages."""
     number, _, name = key.removeprefix(ITERATIONS).partition("/")
     if number.isdigit():
-        stages = [str(stage) for stage in Iteration(number=int(number)).stages]
+        stages = [str(stage) for stage in Stage]
         for later in stages[stages.index(name) + 1 :] if name in stages else []:
             follower = f"{ITERATIONS}{number}/{later}"
             if follower in inspection.ledger.records:
