@@ -136,7 +136,11 @@ def write_iteration(
             "reason": "not worse on any task" if promote else "budget:improvement not shown",
             "evidence": None if live is None else evidence(tasks),
         },
-        "deploy": {"live": policy if promote else (live_after or before), "deployed": promote},
+        "deploy": {
+            "live": policy if promote else (live_after or before),
+            "deployed": promote,
+            "reason": "not worse on any task" if promote else "budget:improvement not shown",
+        },
     }
     for stage, outcome in outcomes.items():
         wall_s = 0.0 if stage == "plan" else 10.0

@@ -2,15 +2,20 @@
 
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from fakes import ScriptedCollectors
 from small import small_settings
 from world import World
 
 from flywheel import loop
 from flywheel.config import parse
+from flywheel.core.commands import iterations
+from flywheel.core.control import IterationState
+from flywheel.core.errors import CancelledError
 from flywheel.store.identity import claim
 from flywheel.store.objects import open_objects
 from flywheel.store.records import JsonRecords
@@ -59,6 +64,50 @@ def interrupted(root: Path, *, at: str) -> StoredWorld:
     world.records = DyingRecords(objects=world.store.objects, at=at)
     with pytest.raises(DiedError):
         world.run()
+    return world
+
+
+class Handbrake:
+    """Is pulled when iteration 1 has ended a stage, or has made so many episodes of the next."""
+
+    def __init__(self, world: World, *, after: str, collected: int) -> None:
+        self._world, self._after, self._collected = world, after, collected
+
+    def __call__(self) -> CancelledError | None:
+        observer = self._world.observer
+        began = observer.started[-1:] == [(1, "collect")]
+        enough = began and len(observer.progressed) >= self._collected > 0
+        over = (1, self._after) in observer.completed and not self._collected
+        return CancelledError("cancelled by ann") if over or enough else None
+
+
+class ShortCollectors(ScriptedCollectors):
+    """Stop after so many episodes."""
+
+    def __init__(self, *, at: int, **values) -> None:
+        super().__init__(**values)
+        self._at = at
+
+    def collect(self, requests, behaviour, observer):
+        observer.progressed.clear()
+        return super().collect(requests[: self._at], behaviour, observer)
+
+
+def cut_short(
+    root: Path, *, after: str, state: IterationState = IterationState.CANCELLED, collected: int = 0
+) -> StoredWorld:
+    """Pretraining, and iteration 1 that ended after a stage, or in collect with only so many episodes."""
+    world = StoredWorld(root)
+    world.run(iterations=0)
+    changes: dict[str, Any] = {"brake": Handbrake(world, after=after, collected=collected)}
+    if collected:
+        changes["collectors"] = ShortCollectors(at=collected, episodes=world.episodes, outcome=world.script)
+    ports = world.ports(**changes)
+    ports.chronicle.append(partial(iterations.request, by="token:ann", overrides={}, max_queued=1))
+    with pytest.raises(CancelledError):
+        loop.carry_on(1, ports)
+    end = partial(iterations.finish, number=1, state=state, by="supervisor", reason="cancelled by ann")
+    ports.chronicle.append(end)
     return world
 
 

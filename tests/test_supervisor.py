@@ -47,14 +47,17 @@ def test_an_iteration_of_another_release_ends_a_run_as_wrong_input(copied):
     assert not (stages / "deploy.json").exists()
 
 
-def test_a_record_out_of_order_ends_a_run_as_a_failure(tmp_path):
-    wiring.local(small_config(), str(tmp_path), Notebook()).records.write(
-        "iterations/0000/plan", {"live": None, "candidate": None}
-    )
+def test_a_record_that_lacks_what_its_stage_produces_ends_a_run_as_a_failure(copied):
+    (copied / "records" / "iterations" / "0000" / "ingest.json").write_bytes(seal({"tasks": {}}, name=""))
+    ending = Supervisor(config=small_config(), store=str(copied)).run(iterations=0, until=None)
+    assert ending == Ending(exit_code=1, message="iteration 0: ingest did not produce episodes_version, data_digests")
+
+
+def test_a_store_without_a_chronicle_ends_a_run_as_wrong_input(tmp_path):
+    wiring.local(small_config(), str(tmp_path), Notebook()).records.write("iterations/0000/ingest", {"tasks": {}})
     ending = Supervisor(config=small_config(), store=str(tmp_path)).run(iterations=0, until=None)
-    assert ending == Ending(
-        exit_code=1, message="iteration 0: plan did not produce collect, gate, planned_pairs, budget, approval"
-    )
+    assert ending.exit_code == 2
+    assert "made by an older flywheel, without a chronicle" in ending.message
 
 
 def test_what_nobody_expected_ends_a_run_with_its_traceback(tmp_path):
