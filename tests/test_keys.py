@@ -1,0 +1,60 @@
+"""The first token of a service."""
+
+import stat
+
+import pytest
+from chronicles import chronicle, doing
+
+from flywheel.core.access import Scope, digest_of, new_secret, principal_of
+from flywheel.core.commands import tokens
+from flywheel.core.errors import ConfigError
+from flywheel.hosting.keys import BOOTSTRAP, require_token, token_in
+
+NOW = "2026-01-05T09:30:00.000Z"
+
+
+def test_a_token_is_made_once_and_kept_where_only_its_user_reads_it(tmp_path):
+    told, path = chronicle(), tmp_path / "state" / "a.token"
+    secret = token_in(path, chronicle=told, now=NOW)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert path.read_text() == secret + "\n"
+    assert token_in(path, chronicle=told, now=NOW) == secret
+    assert len(told.control().entries) == 1
+    found = principal_of(secret, told.control().tokens.values(), now=NOW)
+    assert found is not None
+    assert found.may(Scope.ADMIN)
+    assert secret not in str(told.control().entries)
+
+
+def test_a_token_that_was_revoked_is_replaced(tmp_path):
+    told, path = chronicle(), tmp_path / "a.token"
+    first = token_in(path, chronicle=told, now=NOW)
+    (name,) = told.control().tokens
+    told.append(doing(tokens.revoke, name, by="token:a"))
+    assert token_in(path, chronicle=told, now=NOW) != first
+    assert len(told.control().tokens) == 2
+
+
+def test_a_token_of_another_store_is_not_taken(tmp_path):
+    path = tmp_path / "a.token"
+    first = token_in(path, chronicle=chronicle(), now=NOW)
+    assert token_in(path, chronicle=chronicle(), now=NOW) != first
+
+
+def test_without_a_token_nothing_starts():
+    told = chronicle()
+    with pytest.raises(ConfigError, match=BOOTSTRAP):
+        require_token(chronicle=told, given=None, now=NOW)
+    reader = doing(tokens.create, "r", by="a", scopes=[Scope.READ], digest=digest_of("s"), expires_at=None)
+    told.append(reader)
+    with pytest.raises(ConfigError, match=BOOTSTRAP):
+        require_token(chronicle=told, given=None, now=NOW)
+
+
+def test_a_token_that_is_given_is_admitted_once():
+    told, secret = chronicle(), new_secret()
+    for _ in range(2):
+        require_token(chronicle=told, given=secret, now=NOW)
+    require_token(chronicle=told, given=None, now=NOW)
+    assert len(told.control().entries) == 1
+    assert principal_of(secret, told.control().tokens.values(), now=NOW) is not None

@@ -1,0 +1,79 @@
+"""The endpoint follows what people decide."""
+
+from chronicles import chronicle, doing
+
+from flywheel.core.commands import policies
+from flywheel.core.entry import Action
+from flywheel.core.errors import EndpointError, StoreUnavailableError
+from flywheel.service.steering import Steering
+
+
+class Endpoint:
+    def __init__(self, **failures: Exception):
+        self.deployed: list[str] = []
+        self.failures = failures
+
+    def deploy(self, policy_id: str) -> None:
+        if policy_id in self.failures:
+            raise self.failures[policy_id]
+        self.deployed.append(policy_id)
+
+
+def promoted(policy_id: str, *, iteration: int | None = None):
+    return doing(policies.promote, policy_id, by="token:a", reason="better", iteration=iteration)
+
+
+def test_after_a_start_it_serves_what_is_live_and_then_what_people_decide():
+    told, endpoint = chronicle(), Endpoint()
+    steering = Steering(chronicle=told, deploy=endpoint.deploy, by="supervisor")
+    steering.tick()
+    assert endpoint.deployed == []
+    told.append(promoted("p0", iteration=0))
+    told.append(promoted("p1", iteration=1))
+    after = Steering(chronicle=told, deploy=endpoint.deploy, by="supervisor")
+    after.tick()
+    after.tick()
+    assert endpoint.deployed == ["p1"]
+    told.append(doing(policies.roll_back, by="token:a", reason="drops cups"))
+    after.tick()
+    assert endpoint.deployed == ["p1", "p0"]
+
+
+def test_what_a_gate_promotes_the_stage_itself_deploys():
+    told, endpoint = chronicle(), Endpoint()
+    told.append(promoted("p0", iteration=0))
+    steering = Steering(chronicle=told, deploy=endpoint.deploy, by="supervisor")
+    steering.tick()
+    told.append(promoted("p1", iteration=1))
+    steering.tick()
+    assert endpoint.deployed == ["p0"]
+
+
+def test_a_version_that_cannot_be_served_gives_way_to_the_one_before():
+    told, endpoint = chronicle(), Endpoint(p1=EndpointError("it is damaged"))
+    told.append(promoted("p0", iteration=0))
+    steering = Steering(chronicle=told, deploy=endpoint.deploy, by="supervisor")
+    steering.tick()
+    told.append(promoted("p1"))
+    steering.tick()
+    newest = told.control().entries[-1]
+    assert (newest.action, newest.by, newest.reason) == (
+        Action.POLICY_ROLLED_BACK,
+        "supervisor",
+        "cannot be served: it is damaged",
+    )
+    assert told.control().live == "p0"
+
+
+def test_while_the_store_is_away_it_tries_again():
+    told, endpoint = chronicle(), Endpoint(p0=StoreUnavailableError("away"))
+    told.append(promoted("p0"))
+    steering = Steering(chronicle=told, deploy=endpoint.deploy, by="supervisor")
+    for _ in range(2):
+        try:
+            steering.tick()
+        except StoreUnavailableError:
+            continue
+    endpoint.failures.clear()
+    steering.tick()
+    assert endpoint.deployed == ["p0"]
