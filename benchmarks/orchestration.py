@@ -4,7 +4,8 @@ from typing import Any
 
 from benchmarks.writing import machine, publish, table
 from flywheel import loop, wiring
-from flywheel.core.iteration import Iteration
+from flywheel.core.iteration import Iteration, record_key
+from flywheel.journey import final_key
 from flywheel.store.objects import open_objects
 from flywheel.store.records import JsonRecords
 
@@ -57,10 +58,10 @@ def _stages(store: str, num_collectors: int) -> list[dict[str, Any]]:
     while True:
         outcomes: dict[str, dict[str, Any]] = {}
         for stage in Iteration(number=number).stages:
-            outcome = records.read(loop.record_key(number, stage))
+            outcome = records.read(record_key(number, stage))
             if outcome is not None:
                 outcomes[str(stage)] = outcome
-        final = records.read(loop.final_key(number))
+        final = records.read(final_key(number))
         if final is not None:
             outcomes[loop.FINAL] = final
         if not outcomes:

@@ -1,18 +1,16 @@
 """The loop: turns of the wheel, each resumed at its first unfinished stage, until there are enough."""
 
-from collections.abc import Callable
 from functools import partial
-from statistics import fmean
 from time import perf_counter
-from typing import Any, Protocol
 
 from flywheel.core.code_version import CODE_VERSION
 from flywheel.core.commands import iterations as commands
-from flywheel.core.control import Control, IterationState, IterationStatus
+from flywheel.core.control import Control, IterationState
 from flywheel.core.errors import ResumeError, WaitingError
 from flywheel.core.gate import Decision
 from flywheel.core.gate_rules import Approval
 from flywheel.core.iteration import ITERATIONS, Iteration, Stage, record_key
+from flywheel.journey import final_key, finished, history, reached, recorded, repeatable
 from flywheel.ports import Ports
 from flywheel.resume import check
 from flywheel.stages.assess import assess
@@ -39,14 +37,6 @@ FINAL = "final"
 """What observers are told instead of a stage while the live version is assessed at the end."""
 TOLD = ("wall_s", "policy_id", "behaviour_policy", "num_updates", "decision", "reason", "live", "deployed")
 """What of a stage's outcome the chronicle tells."""
-
-
-class Recorded(Protocol):
-    """What an iteration's history is read from."""
-
-    def keys(self, prefix: str) -> list[str]: ...
-
-    def read(self, key: str) -> dict[str, Any] | None: ...
 
 
 def turn(iteration: Iteration, ports: Ports) -> Iteration:
@@ -78,12 +68,14 @@ def run(ports: Ports, *, iterations: int, until: float | None = None, accept_ver
         iteration = carry_on(number, ports, accept_version=accept_version, checked=checked)
         checked = True
         if iteration.remaining():
+            reason = iteration.outcomes[Stage.EVALUATE]["reason"]
+            ports.chronicle.append(partial(commands.wait_for_approval, number=number, by=ports.by, reason=reason))
             raise WaitingError(
                 f"iteration {number} waits for approval (gate.approval): `flywheel up` starts the service, "
                 f"`flywheel approve {number}` lets it go on"
             )
         finish(iteration, ports)
-    last = _finished(ports)[-1]
+    last = finished(ports.records)[-1]
     if _is_unassessed(last, ports):
         if not checked:
             check(history(ports.records), ports, accept_version=accept_version)
@@ -116,42 +108,11 @@ def finish(iteration: Iteration, ports: Ports) -> None:
     ports.chronicle.append(decide)
 
 
-def recorded(number: int, ports: Ports) -> Iteration:
-    """The iteration with every stage that its records hold. One without any begins from what there is now."""
-    return _with_records(
-        Iteration(number=number, live=ports.chronicle.control().live, candidate=_newest_candidate(number, ports)),
-        ports.records.read,
-    )
-
-
-def history(records: Recorded, *, below: int | None = None) -> list[Iteration]:
-    """Every iteration with at least one record, in order. Those that failed or were cancelled are not finished."""
-    numbers = sorted({int(key.split("/")[1]) for key in records.keys(ITERATIONS)})
-    found = [
-        _with_records(Iteration(number=number), records.read) for number in numbers if below is None or number < below
-    ]
-    return [iteration for iteration in found if iteration.outcomes]
-
-
 def awaits_approval(iteration: Iteration, ports: Ports) -> bool:
     """Whether a person must say yes before the candidate is deployed, and has not."""
     needed = iteration.outcomes[Stage.PLAN]["approval"] == Approval.REQUIRED
     promoted = iteration.outcomes[Stage.EVALUATE]["decision"] == Decision.PROMOTE
     return needed and promoted and ports.chronicle.control().iterations[iteration.number].approved_by is None
-
-
-def reached(iteration: Iteration, until: float | None) -> bool:
-    """Whether the version that is live after the iteration had this mean success rate in its evaluation."""
-    if until is None:
-        return False
-    verdict = iteration.outcomes[Stage.EVALUATE]
-    tasks = verdict["tasks"] if verdict["decision"] == Decision.PROMOTE else verdict["live_tasks"]
-    return tasks is not None and fmean(result["rate"] or 0.0 for result in tasks.values()) >= until
-
-
-def final_key(number: int) -> str:
-    """Where the assessment after the iteration is recorded."""
-    return f"final/{number:04d}"
 
 
 def _due(ports: Ports, iterations: int, until: float | None) -> int | None:
@@ -167,20 +128,13 @@ def _due(ports: Ports, iterations: int, until: float | None) -> int | None:
         return begun.number
     if (mended := _mended(control, ports)) is not None:
         return mended
-    finished = _finished(ports)
-    if finished and not _goes_on(finished[-1], control.next_iteration - 1, iterations, until):
+    over = finished(ports.records)
+    if over and not _goes_on(over[-1], control.next_iteration - 1, iterations, until):
         return None
     request = partial(commands.request, by=ports.by, overrides={}, max_queued=1)
     entry = ports.chronicle.append(request)
     assert entry is not None, "asking for an iteration always makes an entry"
     return entry.subject_number
-
-
-def repeatable(control: Control) -> IterationStatus | None:
-    """The newest iteration, where it went to its end: what a repair takes away of its records is made again."""
-    turned = [status for _, status in sorted(control.iterations.items()) if status.stages]
-    ended = (IterationState.SUCCEEDED, IterationState.REJECTED)
-    return turned[-1] if turned and turned[-1].state in ended else None
 
 
 def _mended(control: Control, ports: Ports) -> int | None:
@@ -189,10 +143,6 @@ def _mended(control: Control, ports: Ports) -> int | None:
     if newest is None or set(newest.stages) <= {str(stage) for stage in recorded(newest.number, ports).outcomes}:
         return None
     return newest.number
-
-
-def _finished(ports: Ports) -> list[Iteration]:
-    return [iteration for iteration in history(ports.records) if not iteration.remaining()]
 
 
 def _goes_on(iteration: Iteration, newest: int, iterations: int, until: float | None) -> bool:
@@ -216,16 +166,6 @@ def _assess(iteration: Iteration, ports: Ports) -> None:
     ports.observer.stage_completed(iteration.number, FINAL, outcome)
 
 
-def _newest_candidate(number: int, ports: Ports) -> str | None:
-    """The version that an earlier iteration trained last."""
-    for before in reversed(range(number)):
-        trained = ports.records.read(record_key(before, Stage.TRAIN))
-        if trained is not None:
-            policy_id: str = trained["policy_id"]
-            return policy_id
-    return None
-
-
 def _tell(iteration: Iteration, stage: Stage, ports: Ports) -> None:
     """The chronicle has every finished stage once, with what a reader wants to know of it."""
     outcome = iteration.outcomes[stage]
@@ -235,13 +175,3 @@ def _tell(iteration: Iteration, stage: Stage, ports: Ports) -> None:
     ports.chronicle.append(
         partial(commands.complete_stage, number=iteration.number, stage=str(stage), by=ports.by, summary=summary)
     )
-
-
-def _with_records(iteration: Iteration, read: Callable[[str], dict[str, Any] | None]) -> Iteration:
-    while iteration.remaining():
-        stage = iteration.remaining()[0]
-        outcome = read(record_key(iteration.number, stage))
-        if outcome is None:
-            break
-        iteration = iteration.completed(stage, outcome)
-    return iteration

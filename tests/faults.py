@@ -17,7 +17,7 @@ import yaml
 from flywheel.config import parse
 from flywheel.core.episode import Source
 from flywheel.core.iteration import Iteration, Stage, record_key
-from flywheel.loop import final_key, recorded
+from flywheel.journey import final_key, recorded
 from flywheel.stages.collect import order as order_of_collect
 from flywheel.workshop import Workshop
 

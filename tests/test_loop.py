@@ -9,7 +9,8 @@ from flywheel.core.episode import Outcome, Source
 from flywheel.core.errors import EndpointError, IterationError, RecordExistsError
 from flywheel.core.iteration import Iteration, Stage, record_key
 from flywheel.core.plan import InitialWeights
-from flywheel.loop import final_key, reached, recorded, run
+from flywheel.journey import final_key, reached, recorded
+from flywheel.loop import run
 
 PRETRAINING = ["plan", "ingest", "relabel", "train", "evaluate", "deploy"]
 OF_VERSIONS = ("episodes_version", "trained_on", "data_digests", "digest", "file_digests")

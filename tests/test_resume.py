@@ -8,7 +8,8 @@ from world import World, contents
 from flywheel.core.code_version import CODE_VERSION, release
 from flywheel.core.errors import CheckpointError, ResumeError
 from flywheel.core.iteration import Iteration, Stage, record_key
-from flywheel.loop import final_key, recorded, run
+from flywheel.journey import final_key, recorded
+from flywheel.loop import run
 
 
 class Killer(Notebook):

@@ -6,7 +6,7 @@ from flywheel.core.errors import ConfigError, StoreError
 from flywheel.core.gate import PromotionGate, Verdict
 from flywheel.core.iteration import Outcomes, Stage
 from flywheel.core.spending import BUDGETS, budget_key
-from flywheel.loop import history
+from flywheel.journey import history
 from flywheel.store.whole import Store
 
 

@@ -10,8 +10,8 @@ from flywheel.core.errors import ConfigError, StoreError, StoreUnavailableError
 from flywheel.core.exclusion import Exclusion, Recall, exclusion
 from flywheel.core.iteration import Iteration, Stage
 from flywheel.core.policy import PolicyVersion
+from flywheel.journey import history
 from flywheel.lineage.recall import recalls
-from flywheel.loop import history
 from flywheel.store import layout
 from flywheel.store.whole import Store
 

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from flywheel.core.errors import StoreError
 from flywheel.core.iteration import Iteration, Stage, record_key
-from flywheel.loop import final_key, history
+from flywheel.journey import final_key, history
 from flywheel.ports import Records
 from flywheel.report.gate import gate_report
 from flywheel.report.mean import mean_success

@@ -12,7 +12,7 @@ from flywheel.core.errors import NotFoundError, StoreError
 from flywheel.core.exclusion import RECALLS
 from flywheel.core.iteration import PRODUCTS, Iteration, Stage, record_key
 from flywheel.core.spending import BUDGETS
-from flywheel.loop import history, repeatable
+from flywheel.journey import history, repeatable
 from flywheel.store import layout
 from flywheel.store.sealed import unseal
 from flywheel.store.whole import Store

@@ -5,7 +5,7 @@ from typing import Any
 
 from flywheel.core.errors import StoreError, StoreUnavailableError
 from flywheel.core.iteration import Iteration, Stage
-from flywheel.loop import final_key
+from flywheel.journey import final_key
 from flywheel.stages.evaluate import transactions
 from flywheel.store import layout
 from flywheel.store.whole import Store
