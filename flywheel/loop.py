@@ -94,7 +94,8 @@ def carry_on(number: int, ports: Ports, *, accept_version: bool = False, checked
     if not ports.chronicle.control().iterations[number].state.is_terminal:
         ports.chronicle.append(partial(commands.start, number=number, by=ports.by, owner=ports.owner))
     for stage in iteration.outcomes:
-        _tell(iteration, stage, ports)
+        if stage not in ports.chronicle.control().iterations[number].stages:
+            _tell(iteration, stage, ports)
     return turn(iteration, ports)
 
 

@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from builders import make_episode
 from factories import policy_version
-from stored import StoredWorld, flip, interrupted, tree
+from stored import StoredWorld, cut_short, flip, interrupted, tree
 
 from flywheel.config import RetentionRule
 from flywheel.core.errors import StoreError
@@ -146,6 +146,32 @@ def test_an_unfinished_iteration_goes_on_after_compaction_and_collection(tmp_pat
     after.run()
     assert after.episodes.summaries() == store.episodes.summaries()
     assert not verify(after.store).damaged
+
+
+@pytest.mark.parametrize("after", ["plan", "train", "evaluate"])
+def test_after_an_iteration_that_was_cancelled_the_next_is_due_and_goes_on_after_a_collection(tmp_path, after):
+    roots = tmp_path / "undisturbed", tmp_path / "collected"
+    undisturbed, world = (cut_short(root, after=after) for root in roots)
+    compacted(world.store)
+    world.store.objects.put("policies/policy-0002/abc-weights", b"being written")
+    world.store.objects.put("checkpoints/policy-0002/000000500/manifest.json", b"to go on from")
+    found = plan(world.store)
+    assert found.kept.in_training == "policy-0002"
+    assert not any("policy-0002" in key for key in keys(found))
+    collect_garbage(world.store, found)
+    for key in ("policies/policy-0002/abc-weights", "checkpoints/policy-0002/000000500/manifest.json"):
+        world.store.objects.delete(key)
+    for some in (undisturbed, world):
+        some.run()
+    assert world.episodes.summaries() == undisturbed.episodes.summaries()
+    assert not verify(world.store).damaged
+
+
+def test_checkpoints_of_a_training_that_was_cancelled_are_garbage(tmp_path):
+    world = cut_short(tmp_path / "store", after="relabel")
+    key = "checkpoints/policy-0001/000000500/manifest.json"
+    world.store.objects.put(key, b"nobody goes on from it")
+    assert keys(plan(world.store)) == {key}
 
 
 def test_what_is_quarantined_stays(store):

@@ -7,7 +7,9 @@ import pytest
 from fakes import MemoryEpisodes, MemoryRecords
 from pydantic import ValidationError
 from runs import CONFIG, TASKS, finished_run, result, results, write_final, write_iteration
+from stored import cut_short, interrupted
 
+from flywheel.core.control import IterationState
 from flywheel.core.errors import StoreError
 from flywheel.report.mean import mean_success
 from flywheel.report.reference import reference
@@ -229,6 +231,59 @@ def test_the_plan_says_what_was_to_be_collected(report):
     assert report.iterations[0].planned == {}
     planned = report.iterations[1].planned[REACH]
     assert (planned.fresh, planned.revisited) == (40, 1)
+
+
+@pytest.fixture
+def cut(tmp_path):
+    """Iteration 1 was cancelled after its training, 2 was promoted."""
+    world = cut_short(tmp_path / "store", after="train")
+    world.run()
+    return build_report(world.records, CONFIG)
+
+
+def test_an_iteration_that_was_cancelled_is_in_its_place_with_its_cause(cut):
+    assert [(turn.number, turn.state) for turn in cut.iterations] == [
+        (0, "succeeded"),
+        (1, "cancelled"),
+        (2, "succeeded"),
+    ]
+    turn = cut.iterations[1]
+    assert (turn.policy_version, turn.decision, turn.reason) == ("policy-0001", None, "cancelled by ann")
+    assert (turn.live, turn.tasks) == ("policy-0000", None)
+    assert list(turn.stages) == ["plan", "collect", "relabel", "train"]
+    assert cut.iterations[2].parent == "policy-0001"
+    assert cut.finished
+    assert cut.final.policy_version == "policy-0002"
+
+
+@pytest.mark.parametrize("state", [IterationState.CANCELLED, IterationState.FAILED])
+def test_after_one_that_was_cut_short_nothing_of_it_is_missing(tmp_path, state):
+    world = cut_short(tmp_path / "store", after="collect", state=state)
+    report = build_report(world.records, CONFIG)
+    assert report.finished
+    assert (report.iterations[1].state, report.iterations[1].reason) == (state, "cancelled by ann")
+    assert report.final.policy_version == "policy-0000"
+
+
+def test_while_an_iteration_runs_it_misses_the_rest(tmp_path):
+    world = interrupted(tmp_path / "store", at="iterations/0001/evaluate")
+    report = build_report(world.records, CONFIG)
+    assert report.iterations[1].state == "running"
+    assert report.missing[:2] == ["iteration 1: evaluate", "iteration 1: deploy"]
+
+
+def test_the_data_are_those_of_the_pretraining_that_came_to_its_end():
+    records = MemoryRecords()
+    write_iteration(records, 0, [40, 30])
+    finished = MemoryRecords()
+    for key in records.keys("iterations/0000/"):
+        stage = key.rpartition("/")[2]
+        if stage == "plan":
+            finished.write(key, records.read(key))
+        finished.write(f"iterations/0002/{stage}", records.read(key))
+    report = build_report(finished, CONFIG)
+    assert [turn.number for turn in report.iterations] == [0, 2]
+    assert report.data.tasks[REACH].successes == 30
 
 
 def test_a_store_with_a_plan_and_no_data_has_nothing_to_report():

@@ -4,7 +4,9 @@ from html.parser import HTMLParser
 import pytest
 from fakes import MemoryRecords
 from runs import CONFIG, TASKS, finished_run, result, write_iteration
+from stored import cut_short
 
+from flywheel.report import table
 from flywheel.report.film import Strip
 from flywheel.report.page import page
 from flywheel.report.results import build_report
@@ -160,3 +162,15 @@ def test_while_nothing_was_compared_the_gate_has_no_section():
     records = MemoryRecords()
     write_iteration(records, 0, [40, 30])
     assert "What the gate saw" not in page(build_report(records, CONFIG))
+
+
+@pytest.mark.parametrize("after", ["plan", "train", "evaluate"])
+def test_an_iteration_that_was_cancelled_has_its_line_and_the_curves_go_on(tmp_path, after):
+    world = cut_short(tmp_path / "store", after=after)
+    world.run()
+    report = build_report(world.records, CONFIG)
+    reader = Reader(page(report, []))
+    assert "cancelled by ann" in reader.text
+    assert len(set(reader.ids)) == len(reader.ids)
+    rows = [row.label for row in table.rows(report)]
+    assert rows == ["data", "0", *(["1"] if after == "evaluate" else []), "2", "final"]

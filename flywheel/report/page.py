@@ -110,6 +110,7 @@ def _turns(report: Report) -> str:
     for turn in report.iterations:
         data = ", ".join(f"{table} v{version}" for table, version in (turn.trained_on or {}).items())
         decision = f'<span class="{turn.decision}">{words.DECISIONS[turn.decision]}</span>' if turn.decision else ""
+        decision = decision or (turn.state if turn.state in ("failed", "cancelled") else "")
         reason = f'<div class="quiet">{escape(turn.reason)}</div>' if turn.reason else ""
         cells = (
             str(turn.number),

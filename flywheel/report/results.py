@@ -1,7 +1,7 @@
 """From a run's records to its report."""
 
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from math import isfinite
@@ -9,6 +9,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from flywheel.core.control import Control, IterationState, IterationStatus
+from flywheel.core.entry import CHRONICLE, Entry
 from flywheel.core.errors import StoreError
 from flywheel.core.iteration import Iteration, Stage, record_key
 from flywheel.journey import final_key, history
@@ -42,6 +44,7 @@ LIBRARIES = (
     "deltalake",
 )
 """Distributions whose versions a report names."""
+BROKEN_OFF = (IterationState.FAILED, IterationState.CANCELLED)
 
 
 def installed_versions() -> dict[str, str]:
@@ -61,19 +64,21 @@ def build_report(records: Records, config: Mapping[str, Any], *, versions: Mappi
 
     StoreError: there are no records, or one does not say what its stage must say.
     """
-    iterations = _recorded_iterations(records)
-    final = _final(iterations[-1], records)
-    missing = _missing(iterations[-1], final)
+    iterations, told = _recorded_iterations(records), _told(records)
+    last = _last(iterations, told)
+    final = _final(last, records)
+    missing = _missing(last, final)
     turns: list[IterationReport] = []
     for iteration in iterations:
-        turns.append(_iteration(iteration, turns[-1].mixture if turns else None))
+        before = next((turn.mixture for turn in reversed(turns) if turn.mixture is not None), None)
+        turns.append(_iteration(iteration, told.get(iteration.number), before))
     return Report(
         name=config["name"],
         seed=config["seed"],
         finished=not missing,
         missing=missing,
         wall_s=sum(stage.wall_s for turn in turns for stage in turn.stages.values()) + (final.wall_s if final else 0.0),
-        data=_data(iterations[0]),
+        data=_data(iterations),
         iterations=turns,
         final=final,
         versions=dict(versions if versions is not None else installed_versions()),
@@ -83,9 +88,25 @@ def build_report(records: Records, config: Mapping[str, Any], *, versions: Mappi
 
 def _recorded_iterations(records: Records) -> list[Iteration]:
     found = history(records)
-    if not found or Stage.INGEST not in found[0].outcomes:
+    if not any(Stage.INGEST in iteration.outcomes for iteration in found):
         raise StoreError(f"nothing to report: there is no record {record_key(0, Stage.INGEST)} in the store")
     return found
+
+
+def _told(records: Records) -> Mapping[int, IterationStatus]:
+    """What the chronicle says of iterations; nothing where there is none."""
+    entries = [Entry.of(record) for key in records.keys(CHRONICLE) if (record := records.read(key)) is not None]
+    return Control().after(entries).iterations
+
+
+def _last(iterations: Sequence[Iteration], told: Mapping[int, IterationStatus]) -> Iteration:
+    """Of those that came to their end, or still may; else of all."""
+    counting = [
+        some
+        for some in iterations
+        if not some.remaining() or some.number not in told or not told[some.number].state.is_terminal
+    ]
+    return (counting or iterations)[-1]
 
 
 def _final(last: Iteration, records: Records) -> Final | None:
@@ -111,14 +132,18 @@ def _missing(last: Iteration, final: Final | None) -> list[str]:
     ]
 
 
-def _data(iteration: Iteration) -> Data:
-    with _blaming(record_key(0, Stage.INGEST)):
+def _data(iterations: Sequence[Iteration]) -> Data:
+    """What pretraining learned from: of several, the last, since those before it came to nothing."""
+    iteration = next(some for some in reversed(iterations) if Stage.INGEST in some.outcomes)
+    with _blaming(record_key(iteration.number, Stage.INGEST)):
         outcome = iteration.outcomes[Stage.INGEST]
         tasks = _results(outcome["tasks"])
         return Data(tasks=tasks, mean=mean_success(tasks), episodes_version=outcome["episodes_version"])
 
 
-def _iteration(iteration: Iteration, mixture_before: MixtureReport | None) -> IterationReport:
+def _iteration(
+    iteration: Iteration, told: IterationStatus | None, mixture_before: MixtureReport | None
+) -> IterationReport:
     planned, collected, trained, evaluated, deployed = (
         iteration.outcomes.get(stage, {})
         for stage in (Stage.PLAN, Stage.COLLECT, Stage.TRAIN, Stage.EVALUATE, Stage.DEPLOY)
@@ -127,13 +152,14 @@ def _iteration(iteration: Iteration, mixture_before: MixtureReport | None) -> It
         tasks = _results(evaluated["tasks"]) if evaluated else None
         return IterationReport(
             number=iteration.number,
+            state=None if told is None else told.state.value,
             policy_version=trained.get("policy_id"),
             parent=trained.get("parent"),
             digest=trained.get("digest"),
             trained_on=trained.get("trained_on"),
             num_updates=trained.get("num_updates"),
             decision=evaluated.get("decision"),
-            reason=evaluated.get("reason"),
+            reason=told.reason if told is not None and told.state in BROKEN_OFF else evaluated.get("reason"),
             gate=gate_report(planned, evaluated),
             live=deployed.get("live", iteration.live),
             stages={str(stage): StageTime(wall_s=outcome["wall_s"]) for stage, outcome in iteration.outcomes.items()},

@@ -161,7 +161,9 @@ class IterationReport(Section):
     """One turn of the wheel. What a stage would have said is null until the stage has a record."""
 
     number: int = Field(ge=0)
-    """0 is pretraining."""
+    """Counts from 0, which is pretraining unless it was over before its end."""
+    state: Literal["queued", "running", "waiting", "succeeded", "rejected", "failed", "cancelled"] | None
+    """How it ended, or stands; null: nobody told."""
     policy_version: str | None
     """The candidate that this iteration trained."""
     parent: str | None
@@ -175,7 +177,7 @@ class IterationReport(Section):
     decision: Literal["promote", "reject"] | None
     """The promotion gate's answer."""
     reason: str | None
-    """Why."""
+    """Why; of one that failed or was cancelled, its cause."""
     gate: GateReport | None
     """The gate and what it saw; null while there was nobody to compare with."""
     live: str | None

@@ -88,10 +88,12 @@ def _of_policies(store: Store, keeping: Kept) -> Iterator[Garbage]:
 
 
 def _of_checkpoints(store: Store, keeping: Kept) -> Iterator[Garbage]:
-    """All checkpoints of finished versions."""
+    """All checkpoints of finished versions, and of trainings that will never be."""
     for folder, entries in folders(store, layout.CHECKPOINTS).items():
         policy_id = folder.removeprefix(layout.CHECKPOINTS).split("/")[0]
-        if policy_id != keeping.in_training and store.policies.version(policy_id) is not None:
+        # An iteration that was cancelled or failed is never gone on with.
+        over = (len(policy_id), policy_id) < (len(keeping.in_training), keeping.in_training)
+        if over or (policy_id != keeping.in_training and store.policies.version(policy_id) is not None):
             for entry in entries:
                 yield Garbage(area=Area.CHECKPOINTS, entry=entry)
 
