@@ -281,7 +281,7 @@ def test_a_run_that_is_killed_again_and_again_ends_as_if_nothing_had_happened():
         lives += 1
         assert lives < 100
         try:
-            run(mortal(world.ports(), Clock(dies_at=40)), iterations=1)
+            run(mortal(world.ports(), Clock(dies_at=70)), iterations=1)
             break
         except KilledError:
             continue

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from flywheel.core.errors import StoreError
-from flywheel.core.iteration import Iteration, Stage
+from flywheel.core.iteration import Stage
 from flywheel.store import layout
 from flywheel.store.whole import Store
 from flywheel.upkeep.finding import Kind
@@ -28,7 +28,7 @@ class Kept:
 
 def kept(store: Store, *, rollback_versions: int) -> Kept:
     """The newest versions, those of the policy versions that are live or can be rolled back to, and all that the last
-    iteration names.
+    iteration names, the last finished one, and the one that is due.
 
     StoreError: a record or a manifest is damaged or written by a newer flywheel, so that nobody can tell.
     """
@@ -45,16 +45,16 @@ def kept(store: Store, *, rollback_versions: int) -> Kept:
             raise StoreError(f"{layout.policy(policy_id)}: missing, though it was live: see `flywheel data verify`")
         for name, number in version.trained_on.items():
             versions[name].add(number)
-    last = ledger.iterations[-1] if ledger.iterations else Iteration(number=0)
-    for outcome in last.outcomes.values():
-        for product, name in VERSIONS.items():
-            versions[name] |= {outcome[product]} if product in outcome else set()
+    for iteration in (ledger.due, ledger.finished, *ledger.iterations[-1:]):
+        for outcome in () if iteration is None else iteration.outcomes.values():
+            for product, name in VERSIONS.items():
+                versions[name] |= {outcome[product]} if product in outcome else set()
     for name, transaction in due_transactions(ledger):
         # Committed by a stage that died before its record: it goes on with exactly that version.
         versions[name] |= set(store.tables[name].commits([transaction]).values())
     return Kept(
         policies=tuple(policies),
-        in_training=f"policy-{(last if last.remaining() else last.following()).number:04d}",
+        in_training=f"policy-{ledger.due.number:04d}",
         trained=frozenset(record["policy_id"] for _, stage, record in ledger.stages if stage is Stage.TRAIN),
         versions={name: frozenset(numbers) for name, numbers in versions.items()},
     )

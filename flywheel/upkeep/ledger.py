@@ -54,6 +54,23 @@ class Ledger:
         """In order; each up to its first stage without a record, or with a damaged one."""
         return history(_Readable(self.records))
 
+    @cached_property
+    def finished(self) -> Iteration | None:
+        """The last that has all its records."""
+        return next((some for some in reversed(self.iterations) if not some.remaining()), None)
+
+    @cached_property
+    def due(self) -> Iteration:
+        """What a run goes on with: an iteration that was begun or asked for, one that lost a record, or a new one."""
+        found = {some.number: some for some in self.iterations}
+        last, control = max(found, default=-1), self.control
+        begun = control.current or next(iter(control.queued), None)
+        numbers = [status.number for status in (begun, repeatable(control)) if status is not None]
+        numbers += [last] if last >= 0 and last not in control.iterations else []  # Nobody told of it.
+        candidates = [found.get(number, Iteration(number=number)) for number in numbers]
+        new = Iteration(number=max(last + 1, control.next_iteration))
+        return next((some for some in candidates if some.remaining()), new)
+
     def goes_on(self, number: int) -> bool:
         """Whether a stage of the iteration without a record runs again. Not where the chronicle cannot be read."""
         status, repeated = self.control.iterations.get(number), repeatable(self.control)

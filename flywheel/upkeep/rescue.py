@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from flywheel.core.episode import Episode, EpisodeRequest, Outcome
 from flywheel.core.errors import StoreError, StoreUnavailableError
-from flywheel.core.iteration import Iteration, Stage
+from flywheel.core.iteration import Stage
 from flywheel.core.plan import Plan
 from flywheel.stages.assess import order as order_of_assess
 from flywheel.stages.collect import order as order_of_collect
@@ -32,9 +32,7 @@ class Rescue:
 
 def plan_rescue(store: Store, ledger: Ledger, plan: Plan) -> list[Rescue]:
     """What the stage that is due asks for, if all of it lies there; a part of it is made again by the stage itself."""
-    orders = [
-        order for order in due(store, ledger.iterations, plan) if store.episodes.committed(order.transaction) is None
-    ]
+    orders = [order for order in due(store, ledger, plan) if store.episodes.committed(order.transaction) is None]
     wanted = {request.episode_id for order in orders for request in order.requests}
     found = _uncommitted(store, wanted) if wanted else {}
     return [
@@ -44,19 +42,19 @@ def plan_rescue(store: Store, ledger: Ledger, plan: Plan) -> list[Rescue]:
     ]
 
 
-def due(store: Store, iterations: list[Iteration], plan: Plan) -> list[Order]:
+def due(store: Store, ledger: Ledger, plan: Plan) -> list[Order]:
     """What the stage that comes next asks its collectors for."""
-    last = iterations[-1] if iterations else Iteration(number=0)
-    if not last.remaining():
-        live = last.outcomes[Stage.DEPLOY]["live"]
-        return [] if live is None else [order_of_assess(last, live, plan)]
-    stage = last.remaining()[0]
+    iteration, finished = ledger.due, ledger.finished
+    if finished is not None and not iteration.outcomes:
+        live = finished.outcomes[Stage.DEPLOY]["live"]
+        return [] if live is None else [order_of_assess(finished, live, plan)]
+    stage = iteration.remaining()[0]
     if stage is Stage.INGEST:
-        return [order_of_ingest(last, plan)]
+        return [order_of_ingest(iteration, plan)]
     if stage is Stage.COLLECT:
-        return [order_of_collect(last, plan)]
+        return [order_of_collect(iteration, plan)]
     if stage is Stage.EVALUATE:
-        return _due_batch(store, Contest.of(last, plan))
+        return _due_batch(store, Contest.of(iteration, plan))
     return []
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from flywheel.core.errors import StoreError, StoreUnavailableError
-from flywheel.core.iteration import Iteration, Stage
+from flywheel.core.iteration import Stage
 from flywheel.journey import final_key
 from flywheel.stages.evaluate import transactions
 from flywheel.store import layout
@@ -58,17 +58,15 @@ def _commit(key: str, stage: Stage, record: Mapping[str, Any]) -> Commit | None:
 
 
 def due_transactions(ledger: Ledger) -> Iterator[tuple[str, str]]:
-    """Table and transaction of stages that may be under way."""
-    last = ledger.iterations[-1] if ledger.iterations else Iteration(number=0)
-    if not last.remaining():
-        if final_key(last.number) not in ledger.records:
-            yield layout.EPISODES, f"{last.number:04d}-final"
-        last = last.following()
-    stage = last.remaining()[0]
-    if stage is Stage.RELABEL:
-        yield layout.LABELS, f"{last.number:04d}-relabel"
-    elif stage is Stage.EVALUATE:
-        for name in transactions(last):
-            yield layout.EPISODES, name
-    elif stage in (Stage.INGEST, Stage.COLLECT):
-        yield layout.EPISODES, f"{last.number:04d}-{stage}"
+    """Table and transaction of stages that may be under way, and of those that a repaired iteration makes again."""
+    due, finished = ledger.due, ledger.finished
+    if finished is not None and not due.outcomes and final_key(finished.number) not in ledger.records:
+        yield layout.EPISODES, f"{finished.number:04d}-final"
+    for stage in due.remaining():
+        if stage is Stage.RELABEL:
+            yield layout.LABELS, f"{due.number:04d}-relabel"
+        elif stage is Stage.EVALUATE and Stage.PLAN in due.outcomes:
+            for name in transactions(due):
+                yield layout.EPISODES, name
+        elif stage in (Stage.INGEST, Stage.COLLECT):
+            yield layout.EPISODES, f"{due.number:04d}-{stage}"
