@@ -1,12 +1,17 @@
+from functools import partial
+
 import pytest
 from fakes import MemoryEndpoint, Notebook, ScriptedCollectors
 from mortal import Clock, KilledError, mortal
 from world import CLOCKED, PUSH, REACH, World, contents, make_rules, skilled, starts
 
 from flywheel.core.allocation import AllocationRules
+from flywheel.core.commands import iterations as commands
+from flywheel.core.control import IterationState
 from flywheel.core.entry import Action
 from flywheel.core.episode import Outcome, Source
-from flywheel.core.errors import EndpointError, IterationError, RecordExistsError
+from flywheel.core.errors import EndpointError, IterationError, RecordExistsError, WaitingError
+from flywheel.core.gate_rules import Approval
 from flywheel.core.iteration import Iteration, Stage, record_key
 from flywheel.core.plan import InitialWeights
 from flywheel.journey import final_key, reached, recorded
@@ -317,3 +322,20 @@ def test_a_run_killed_after_a_rejection_knows_the_live_version_and_the_candidate
     assert record(expected, 2, "train")["parent"] == "policy-0001"
     assert record(expected, 2, "collect")["behaviour_policy"] == "policy-0000"
     assert REACH in record(expected, 2, "evaluate")["live_tasks"]
+
+
+def test_where_a_person_must_say_yes_nothing_is_deployed_before():
+    world = World(gate=make_rules(approval=Approval.REQUIRED))
+    with pytest.raises(WaitingError, match=r"iteration 0 waits for approval .* `flywheel approve 0` lets it go on"):
+        run(world.ports(), iterations=1)
+    chronicle = world.ports().chronicle
+    assert (chronicle.control().iterations[0].state, chronicle.control().live) == (IterationState.WAITING, None)
+    assert world.records.read(record_key(0, Stage.DEPLOY)) is None
+    chronicle.append(partial(commands.approve, number=0, by="token:a", reason="looked at it"))
+    with pytest.raises(WaitingError, match="iteration 1 waits"):
+        run(world.ports(), iterations=1)
+    assert chronicle.control().live == "policy-0000"
+    chronicle.append(partial(commands.decline, number=1, by="token:a", reason="not today"))
+    run(world.ports(), iterations=1)
+    assert chronicle.control().iterations[1].state is IterationState.REJECTED
+    assert chronicle.control().live == "policy-0000"
