@@ -1,5 +1,5 @@
 import pytest
-from stored import StoredWorld
+from stored import StoredWorld, cut_short
 from world import PUSH, REACH
 
 from flywheel.core.errors import ConfigError
@@ -81,3 +81,15 @@ def test_a_version_whose_data_is_gone_says_so_and_the_rest(store, folder):
     assert found.episodes is None
     assert "missing: the table episodes needs it" in found.unreadable
     assert found.gate["decision"] == "promote"
+
+
+def test_a_version_of_an_iteration_that_was_cancelled_was_never_judged_and_is_gone_on_from(tmp_path):
+    world = cut_short(tmp_path / "store", after="train")
+    world.run()
+    found = policy_lineage(world.store, "1")
+    assert (found.gate, found.deployments) == (None, ())
+    assert found.children == ("policy-0002",)
+    assert policy_lineage(world.store, "0").deployments == ({"iteration": 0, "deployed": True},)
+    # What iteration 1 collected, policy-0002 was trained on too.
+    ours = {row[:3]: row[-1] for row in policy_lineage(world.store, "2").episodes}
+    assert ours["policy-0000", "collection", REACH] > 0
