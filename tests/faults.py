@@ -17,7 +17,7 @@ import yaml
 from flywheel.config import parse
 from flywheel.core.episode import Source
 from flywheel.core.iteration import Iteration, Stage, record_key
-from flywheel.journey import final_key, recorded
+from flywheel.journey import final_key, finished
 from flywheel.stages.collect import order as order_of_collect
 from flywheel.workshop import Workshop
 
@@ -130,9 +130,8 @@ def inspect(settings: Mapping[str, Any], store: str, *, iterations: int) -> Find
     """StoreError, IterationError: the store is damaged, or the run is not finished."""
     workshop = Workshop(config=parse(dict(settings), origin="faults"), store=store)
     counts = Counter(episode.episode_id for episode in workshop.episodes.summaries())
-    journey = [recorded(Iteration(number=0), workshop)]
-    while journey[-1].number < iterations:
-        journey.append(recorded(journey[-1].following(), workshop))
+    journey = finished(workshop.records)
+    assert [iteration.number for iteration in journey] == list(range(1 + iterations)), "an iteration is not finished"
     return Finding(
         missing=sorted(set(expected(workshop, journey)) - counts.keys()),
         twice=sorted(name for name, count in counts.items() if count > 1),
