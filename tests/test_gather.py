@@ -4,6 +4,7 @@ from world import PUSH, REACH, World, skilled
 
 from flywheel.core.behaviour import Behaviour
 from flywheel.core.episode import EpisodeSummary, Outcome, Source
+from flywheel.core.errors import CancelledError, StoppedError
 from flywheel.stages.gather import gather, results
 
 BEHAVIOUR = Behaviour(sampled=False)
@@ -53,6 +54,25 @@ def test_a_committed_transaction_makes_nothing_again_and_keeps_its_version():
     again = gather(requests_of(world), BEHAVIOUR, transaction="one", ports=world.ports(collectors=collectors))
     assert collectors.asked == []
     assert again == (before[0], before[1], 0.0)
+
+
+def test_what_was_stopped_is_kept_and_not_made_again_when_its_process_died_before_saying_so():
+    world = World()
+
+    class Stopped(ScriptedCollectors):
+        def collect(self, requests, behaviour, observer):
+            parts, made = super().collect(requests[:2], behaviour, observer)
+            return parts, made
+
+    collectors = Stopped(episodes=world.episodes, outcome=world.script)
+    told = CancelledError("enough")
+    with pytest.raises(CancelledError, match="enough"):
+        ports = world.ports(collectors=collectors, brake=lambda: told)
+        gather(requests_of(world), BEHAVIOUR, transaction="one", ports=ports)
+    assert len(world.episodes.summaries()) == 2
+    with pytest.raises(StoppedError, match="one: it was stopped before"):
+        gather(requests_of(world), BEHAVIOUR, transaction="one", ports=world.ports())
+    assert len(world.episodes.summaries()) == 2
 
 
 def test_episodes_that_others_made_in_the_same_iteration_are_left_out():

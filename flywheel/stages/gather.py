@@ -31,6 +31,9 @@ def gather(
     work_s = 0.0
     version = ports.episodes.committed(transaction)
     if version is None:
+        if ports.episodes.committed(_stopped_name(transaction)) is not None:
+            # Its process died before it could say so. What was kept has the ids that would be made again.
+            raise StoppedError(f"{transaction}: it was stopped before, and what it made by then was kept")
         parts, made = ports.collectors.collect(requests, behaviour, ports.observer)
         if len(made) < len(requests):
             raise _stopped(parts, transaction, ports)
@@ -44,8 +47,12 @@ def gather(
 def _stopped(parts: Sequence[Part], transaction: str, ports: Ports) -> StoppedError:
     """What was finished is kept: under a name of its own, because the stage is not done."""
     if parts:
-        ports.episodes.commit(parts, transaction=f"{transaction}-stopped")
+        ports.episodes.commit(parts, transaction=_stopped_name(transaction))
     return ports.brake() or StoppedError(f"{transaction}: stopped")
+
+
+def _stopped_name(transaction: str) -> str:
+    return f"{transaction}-stopped"
 
 
 def results(
