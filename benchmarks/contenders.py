@@ -17,7 +17,8 @@ from flywheel.core.episode import Episode
 from flywheel.core.task import Label
 from flywheel.store.catalogue import DeltaCatalogue
 from flywheel.store.columns import BOOLS, FLOATS
-from flywheel.store.episodes import SCALARS, DeltaEpisodes
+from flywheel.store.episode_rows import SCALARS
+from flywheel.store.episodes import DeltaEpisodes
 from flywheel.store.labels import DeltaLabels
 from flywheel.store.objects import open_objects
 from flywheel.store.tables import COMPRESSION, ROW_GROUP_ROWS

@@ -66,8 +66,8 @@ def test_what_was_stopped_is_kept_and_not_made_again_when_its_process_died_befor
 
     collectors = Stopped(episodes=world.episodes, outcome=world.script)
     told = CancelledError("enough")
+    ports = world.ports(collectors=collectors, brake=lambda: told)
     with pytest.raises(CancelledError, match="enough"):
-        ports = world.ports(collectors=collectors, brake=lambda: told)
         gather(requests_of(world), BEHAVIOUR, transaction="one", ports=ports)
     assert len(world.episodes.summaries()) == 2
     with pytest.raises(StoppedError, match="one: it was stopped before"):
