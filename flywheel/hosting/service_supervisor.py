@@ -18,13 +18,14 @@ from flywheel.core.errors import FlywheelError
 from flywheel.core.iteration import Iteration
 from flywheel.hosting.description import IDENTIFY, control_application
 from flywheel.hosting.plane import signing_key
-from flywheel.journal import Journal, Progress
+from flywheel.journal import Progress
 from flywheel.ports import Ports
 from flywheel.service.campaigns import Campaigns
 from flywheel.service.courier import Perseverance
 from flywheel.service.deliveries import Deliveries
 from flywheel.service.driver import SUPERVISOR, Driver
 from flywheel.service.failures import Failures
+from flywheel.service.hearing import Hearing
 from flywheel.service.pedal import Pedal
 from flywheel.service.posting import Poster
 from flywheel.service.schedules import Schedules
@@ -40,22 +41,6 @@ HARD_STOP_S = 7.0
 """What does not stop within this after it was told to is ended together with this process, which Ray starts again."""
 
 log = logging.getLogger(__name__)
-
-
-class _Heard(Journal):
-    """Remembers what happens, and starts the clock of each stage."""
-
-    def __init__(self, pedal: Pedal) -> None:
-        super().__init__()
-        self._pedal = pedal
-
-    def stage_started(self, iteration: int, stage: str) -> None:
-        self._pedal.stage_started(str(stage))
-        super().stage_started(iteration, stage)
-
-    def event(self, message: str) -> None:
-        log.warning("%s", message)
-        super().event(message)
 
 
 class _Turning:
@@ -86,7 +71,7 @@ class ServiceSupervisor:
         self._pedal = Pedal(
             control=lambda: self._follower.control, stage_timeout_s=config.control.stage_timeout_hours * 3600
         )
-        self._journal = _Heard(self._pedal)
+        self._hearing = Hearing(started=self._pedal.stage_started)
         endpoint = ServeEndpoint(
             policies=wiring.POLICIES,
             store=store,
@@ -95,7 +80,7 @@ class ServiceSupervisor:
             neighbours=Neighbourhood(identify=IDENTIFY, applications=[control_application(config, store)]),
         )
         ports = self._parts.enter_context(
-            wiring.on_ray(config, store, self._journal, brake=self._pedal, endpoint=endpoint, by=SUPERVISOR)
+            wiring.on_ray(config, store, self._hearing, brake=self._pedal, endpoint=endpoint, by=SUPERVISOR)
         )
         self._driver = Driver(
             chronicle=self._chronicle,
@@ -137,7 +122,7 @@ class ServiceSupervisor:
 
     def progress(self) -> Progress | None:
         """Of the stage that runs."""
-        return self._journal.since(0).progress
+        return self._hearing.now
 
     def nudge(self) -> None:
         """There may be something to do."""
