@@ -23,7 +23,7 @@ from flywheel.store.chronicle import utc_now
 from flywheel.workshop import Workshop
 
 READY_TIMEOUT_S = 180.0
-DOWN_TIMEOUT_S = 60.0
+DOWN_TIMEOUT_S = 180.0
 POLL_S = 0.2
 TAIL_LINES = 20
 
