@@ -16,8 +16,9 @@ demo: $(READY) ## Turn the wheel on three Meta-World tasks and write a report
 test: $(READY) ## Run the tests
 	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
 
-soak: $(READY) ## Kill a small run at random, again and again, and check what is left
+soak: $(READY) ## Kill small runs and campaigns at random, again and again, and check what is left
 	$(BIN)/python tests/soak.py --runs 30
+	$(BIN)/python tests/campaign_soak.py --runs 20
 
 lint: $(READY) ## Check style, formatting, types and layers
 	$(BIN)/ruff check
