@@ -18,6 +18,7 @@ from flywheel.core.errors import (
     TrainingError,
 )
 from flywheel.core.iteration import Iteration, Stage
+from flywheel.service import driver
 from flywheel.service.driver import MAX_STARTS, REST_AFTER_S, Driver, due
 from flywheel.service.pedal import Pedal
 from flywheel.store.chronicle import RecordedChronicle
@@ -147,6 +148,24 @@ def test_a_stage_that_takes_its_supervisor_with_it_again_and_again_has_failed():
     assert last.driver.step()
     assert last.status().state is IterationState.FAILED
     assert last.status().reason == f"{MAX_STARTS} supervisors ended in the stage after plan. Was there enough memory?"
+
+
+def test_nothing_that_goes_wrong_ends_the_thread(monkeypatch):
+    monkeypatch.setattr(driver, "AGAIN_S", 0.0)
+    rig, steps = Rig(), []
+
+    def step() -> bool:
+        steps.append(len(steps))
+        if len(steps) == 1:
+            raise KeyError("a mistake of ours")
+        if len(steps) == 2:
+            raise StoreUnavailableError("away")
+        rig.driver.stop()
+        return True
+
+    monkeypatch.setattr(rig.driver, "step", step)
+    rig.driver.drive()
+    assert steps == [0, 1, 2]
 
 
 def test_it_wakes_when_nudged_and_rests_when_there_was_nothing_to_do_for_a_while():

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from hmac import compare_digest
 from importlib import import_module
 from typing import Annotated, Any
 
@@ -133,7 +134,7 @@ class PolicyDeployment:
         if self._identify is None:
             return
         kind, _, secret = authorization.partition(" ")
-        if kind.lower() == "bearer" and digest_of(secret) == self._own_digest:
+        if kind.lower() == "bearer" and compare_digest(digest_of(secret), self._own_digest or ""):
             return
         who = self._identify(secret) if kind.lower() == "bearer" else None
         if who is None:

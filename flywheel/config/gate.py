@@ -33,9 +33,9 @@ class GateConfig(Section):
     scheme: Scheme = Scheme.FWER
     """What is kept below `error_budget`: `fwer`, the chance of any false promotion; `fdr`, their expected share."""
     error_budget: Margin = 0.1
-    """Of a campaign: all gates since the store's first one, or since `flywheel gate renew`."""
+    """Of all gates since the store's first one, since the first of a campaign, or since `flywheel gate renew`."""
     attempts: Count = 5
-    """Gates that a campaign is planned for; the next ones promote nothing."""
+    """Gates that share it; with `fwer` the next ones promote nothing."""
     max_pairs: Count = 200
     """Pairs of episodes per task after which the live version stays."""
     batch: Count = 25

@@ -4,8 +4,11 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from flywheel.config.gate import Margin
 from flywheel.config.mixture import MixtureConfig
 from flywheel.config.section import Count, Section, Share
+from flywheel.core.gate_rules import Approval
+from flywheel.core.pairs import Improvement
 from flywheel.core.plan import InitialWeights
 
 
@@ -39,14 +42,22 @@ class EvaluateOverrides(Section):
     """Of evaluating."""
 
     episodes_per_task: Count | None = Field(default=None, examples=[50])
-    """Of the candidate and of the live version, from the same initial states."""
+    """Of a candidate while no version is live to compare it with."""
 
 
 class GateOverrides(Section):
     """Of the promotion gate."""
 
-    margin: Share | None = Field(default=None, examples=[0.1])
-    """Success rate that a candidate may lose on one task."""
+    margin: Margin | None = Field(default=None, examples=[0.15])
+    """Success rate that a candidate may lose on a task."""
+    narrow_margin: Margin | None = Field(default=None, examples=[0.1])
+    """The same where the live version's earlier evaluations came to 90% or more."""
+    max_pairs: Count | None = Field(default=None, examples=[100])
+    """Pairs of episodes per task after which the live version stays; a multiple of the configured batch."""
+    improvement: Improvement | None = Field(default=None, examples=["time"])
+    """What must be better: success, or the time to it."""
+    approval: Approval | None = Field(default=None, examples=["required"])
+    """Whether a person must agree before a promoted candidate is deployed."""
 
 
 class Overrides(Section):

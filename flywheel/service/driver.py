@@ -75,6 +75,10 @@ class Driver:
                 log.warning("%s; again in %g s", failure, AGAIN_S)
                 self._stopped.wait(AGAIN_S)
                 continue
+            except Exception:
+                log.exception("the driver goes on in %g s", AGAIN_S)
+                self._stopped.wait(AGAIN_S)
+                continue
             if busy:
                 idle_since = self._clock()
                 continue

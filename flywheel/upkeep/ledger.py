@@ -28,7 +28,7 @@ VERSIONS = {"episodes_version": layout.EPISODES, "labels_version": layout.LABELS
 
 
 class _Readable:
-    """`loop.Recorded`: a record that is damaged is as good as none."""
+    """`journey.Recorded`: a record that is damaged is as good as none."""
 
     def __init__(self, records: Mapping[str, Mapping[str, Any]]) -> None:
         self._records = records
