@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import collectors, curves, floors, formats, gate, learner, material, orchestration, scale
+from benchmarks import collectors, curves, floors, formats, gate, learner, material, orchestration, promotions, scale
 
 SHORT: dict[str, Callable[[material.Material], None]] = {
     "collectors": collectors.measure,
@@ -29,6 +29,8 @@ def main() -> None:
         formats.measure(num_episodes=chosen.episodes, rounds=chosen.rounds)
     elif chosen.what == "gate":
         gate.measure()
+    elif chosen.what == "promotions":
+        promotions.measure(chosen.store, num_pairs=chosen.pairs)
     else:
         with tempfile.TemporaryDirectory(prefix="flywheel-bench-") as store:
             prepared = material.prepare(store)
@@ -55,6 +57,9 @@ def _arguments() -> argparse.Namespace:
     many = kinds.add_parser("scale", help="of many made-up episodes: opening, counting, streaming")
     many.add_argument("--episodes", type=int, default=scale.NUM_EPISODES)
     many.add_argument("--memory-mib", type=int, nargs="+", default=scale.MEMORY_MIB)
+    again = kinds.add_parser("promotions", help="of a store: promoted versions against those they replaced, seen again")
+    again.add_argument("store")
+    again.add_argument("--pairs", type=int, default=promotions.NUM_PAIRS)
     kinds.add_parser("gate", help="of the promotion gate by simulation: false promotions and power")
     against = kinds.add_parser("formats", help="of the store against Minari and plain pyarrow")
     against.add_argument("--episodes", type=int, default=formats.NUM_EPISODES)
