@@ -1,6 +1,7 @@
 """Small contracts, networks and batches for tests of what is learned."""
 
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -74,6 +75,8 @@ def make_batch(contract: Contract = CONTRACT, *, size: int = 6, seed: int = 0) -
         returns=rng.random(size, np.float32),
         discounts=np.where(rng.random(size) < 0.3, 0.0, 0.9).astype(np.float32),
         cloned=np.ones(size, np.float32),
+        observed_returns=np.linspace(0.0, 0.5, size, dtype=np.float32),
+        unobserved_discounts=np.linspace(0.0, 0.8, size, dtype=np.float32),
     )
 
 
@@ -87,7 +90,8 @@ def _observations(contract: Contract, tasks: Any, rng: np.random.Generator) -> d
 
 
 def tensors(batch: TransitionBatch) -> TensorBatch:
-    values = {name: some for name, some in vars(batch).items() if isinstance(some, np.ndarray)}
+    names = {field.name for field in fields(TensorBatch)}
+    values = {name: some for name, some in vars(batch).items() if name in names and isinstance(some, np.ndarray)}
     return TensorBatch(
         observations={name: torch.from_numpy(some) for name, some in batch.observations.items()},
         next_observations={name: torch.from_numpy(some) for name, some in batch.next_observations.items()},

@@ -315,6 +315,8 @@ def bandit_batch(rng):
         returns=(actions == 0.5).astype(np.float32),
         discounts=np.zeros(64, np.float32),
         cloned=np.ones(64, np.float32),
+        observed_returns=np.zeros(64, np.float32),
+        unobserved_discounts=np.zeros(64, np.float32),
     )
 
 

@@ -1,4 +1,4 @@
-"""From episodes and labels to transitions as flat arrays: n-step returns, and batches by index."""
+"""From episodes and labels to transitions as flat arrays: n-step and observed returns, and batches by index."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -33,6 +33,10 @@ class TransitionBatch:
     """[B], discount ** n; 0 where the task ended the episode."""
     cloned: Floats
     """[B], 1 where the action is worth imitating: in demonstrations and in whatever succeeded; else 0."""
+    observed_returns: Floats
+    """[B], sum of the discounted rewards up to the episode's end."""
+    unobserved_discounts: Floats
+    """[B], of what would have come after that end: 0 where the task ended the episode."""
 
 
 def n_step_returns(
@@ -57,6 +61,26 @@ def n_step_returns(
     return returns.astype(np.float32), discounts.astype(np.float32), ahead.astype(np.int64)
 
 
+def observed_returns(
+    rewards: Floats, *, lengths: Indices, terminated: NDArray[np.bool_], discount: float
+) -> tuple[Floats, Floats]:
+    """Returns up to the end of each episode [P], and the discount of what would have come after it [P].
+
+    Arguments as of `n_step_returns`. Of a truncated episode nobody knows what would have come. To bootstrap it would be
+    to compare an estimate with itself, and to leave such episodes out would leave out the failures: so its return
+    counts what was seen, and its discount says how much of the future was not.
+    """
+    steps = np.arange(len(rewards))
+    left = np.repeat(np.cumsum(lengths), lengths) - steps
+    returns, ahead = rewards.astype(np.float64), 1
+    # What is summed over n decisions becomes a sum over 2n.
+    while len(inside := steps[left > ahead]):
+        returns[inside] += discount**ahead * returns[inside + ahead]
+        ahead *= 2
+    discounts = np.where(np.repeat(terminated, lengths), 0.0, np.power(discount, left))
+    return returns.astype(np.float32), discounts.astype(np.float32)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Transitions:
     """All transitions of many episodes, as flat arrays: F observations, P transitions."""
@@ -75,6 +99,8 @@ class Transitions:
     returns: Floats
     discounts: Floats
     cloned: Floats
+    observed_returns: Floats
+    unobserved_discounts: Floats
     sources: Codes
     """[P], index in SOURCES."""
     outcomes: Codes
@@ -129,6 +155,8 @@ class Transitions:
             returns=self.returns[picked],
             discounts=self.discounts[picked],
             cloned=self.cloned[picked],
+            observed_returns=self.observed_returns[picked],
+            unobserved_discounts=self.unobserved_discounts[picked],
         )
 
     def _window(self, newest: Indices) -> dict[str, Floats]:
@@ -191,13 +219,12 @@ class _Builder:
         if not any(label[0] for label in self._labels):
             raise EpisodeError("no transitions to train on: no episode has a label that is asked for")
         lengths, firsts, tasks, terminated, cloned, sources, outcomes, iterations = np.array(self._labels, np.int64).T
+        rewards = np.concatenate(self._rewards)
+        ended = terminated.astype(np.bool_)
         returns, discounts, ahead = n_step_returns(
-            np.concatenate(self._rewards),
-            lengths=lengths,
-            terminated=terminated.astype(np.bool_),
-            discount=self._discount,
-            num_steps=self._num_steps,
+            rewards, lengths=lengths, terminated=ended, discount=self._discount, num_steps=self._num_steps
         )
+        observed, unobserved = observed_returns(rewards, lengths=lengths, terminated=ended, discount=self._discount)
         starts = np.repeat(firsts - np.cumsum(lengths) + lengths, lengths) + np.arange(len(returns))
         counts = np.array(self._counts)
         return Transitions(
@@ -211,6 +238,8 @@ class _Builder:
             returns=returns,
             discounts=discounts,
             cloned=np.repeat(cloned.astype(np.float32), lengths),
+            observed_returns=observed,
+            unobserved_discounts=unobserved,
             sources=np.repeat(sources.astype(np.int16), lengths),
             outcomes=np.repeat(outcomes.astype(np.int16), lengths),
             iterations=np.repeat(iterations.astype(np.int32), lengths),
@@ -224,7 +253,7 @@ def frame_bytes(contract: Contract) -> int:
 
 def transition_bytes(contract: Contract) -> int:
     """What Transitions hold for each transition."""
-    return 3 * 8 + 4 * contract.action_size + 3 * 4 + 2 * 2 + 4
+    return 3 * 8 + 4 * contract.action_size + 5 * 4 + 2 * 2 + 4
 
 
 def source_code(source: Source, *, own: bool) -> int:

@@ -25,6 +25,23 @@ class Attention(nn.Module):
         mixed: Tensor = self.out(attended.transpose(1, 2).flatten(2))
         return mixed
 
+    def entropy(self, queries: Tensor, context: Tensor, visible: Tensor | None = None) -> Tensor:
+        """Mean entropy of the weights, as a share of what it can be, a scalar: 0 is one of the context, 1 all alike.
+
+        `forward` never makes the weights, so they are made here.
+        """
+        keys, _ = self.key_value(context).chunk(2, dim=-1)
+        queries, keys = self._split(self.query(queries)), self._split(keys)
+        scores = (queries @ keys.transpose(-2, -1)).float() * queries.shape[-1] ** -0.5
+        if visible is None:
+            visible = scores.new_ones(len(scores), scores.shape[-1], dtype=torch.bool)
+        weights = scores.masked_fill(~visible[:, None, None, :], -torch.inf).softmax(-1)
+        count = visible.sum(-1)[:, None, None]
+        # What is alone gets all the weight and is attended to evenly.
+        shares = torch.where(count > 1, torch.special.entr(weights).sum(-1) / count.clamp(min=2).log(), 1.0)
+        mean: Tensor = shares.mean()
+        return mean
+
     def _split(self, x: Tensor) -> Tensor:
         """[B, C, D] -> [B, heads, C, D / heads]."""
         heads: Tensor = x.unflatten(-1, (self.num_heads, -1)).transpose(1, 2)
@@ -59,6 +76,10 @@ class CrossBlock(nn.Module):
         out: Tensor = queries + self.mlp(self.mlp_norm(queries))
         return out
 
+    def attention_entropy(self, queries: Tensor, context: Tensor, visible: Tensor | None = None) -> Tensor:
+        """See `Attention.entropy`."""
+        return self.attention.entropy(self.query_norm(queries), self.context_norm(context), visible)
+
 
 class SelfBlock(nn.Module):
     """Latents [B, L, D] read one another."""
@@ -75,3 +96,8 @@ class SelfBlock(nn.Module):
         latents = latents + self.attention(normed, normed)
         out: Tensor = latents + self.mlp(self.mlp_norm(latents))
         return out
+
+    def attention_entropy(self, latents: Tensor) -> Tensor:
+        """See `Attention.entropy`."""
+        normed = self.norm(latents)
+        return self.attention.entropy(normed, normed)

@@ -1,6 +1,7 @@
 """Learner: one update of the actor-critic and its target network, and everything needed to go on from there."""
 
 from collections.abc import Callable, Mapping
+from math import log
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,8 @@ from flywheel.learning.objective import Objective, TensorBatch
 
 OPTIMIZER_STATE = ("step", "exp_avg", "exp_avg_sq")
 """What AdamW keeps for each parameter."""
+INSPECTED_ROWS = 16
+"""Of a batch, that attention is looked at for."""
 
 
 class Learner:
@@ -67,6 +70,7 @@ class Learner:
             parameter.requires_grad_(bc_weight < 1.0 or not name.startswith(("critic", "action_encoder")))
         self.optimizer = torch.optim.AdamW(self._learned, lr=learning_rate, weight_decay=weight_decay, fused=True)
         self._objective = wrap(torch.compile(objective) if compiled else objective)  # type: ignore[arg-type]
+        self._num_samples = num_sampled_actions if bc_weight < 1.0 else 0
         self._target_rate, self._max_gradient_norm = target_rate, max_gradient_norm
         self._learning_rate, self._warmup_updates = learning_rate, warmup_updates
         self._seed, self._rank, self._device = seed, rank, device
@@ -108,6 +112,31 @@ class Learner:
             torch._foreach_lerp_(list(self.target.parameters()), list(self.online.parameters()), self._target_rate)
         self.num_updates += 1
         return {"loss": loss.detach(), "gradient_norm": norm.detach(), **figures}
+
+    def inspect(self, batch: TransitionBatch) -> dict[str, float]:
+        """Figures of the target network on B transitions that are too dear for every update, and limits of the others.
+
+        Changes nothing and draws nothing.
+        """
+        network, some = self.target, self._moved(batch)
+        few = {name: values[:INSPECTED_ROWS] for name, values in some.observations.items()}
+        with torch.no_grad(), torch.autocast(self._device, torch.bfloat16, enabled=self._device != "cpu"):
+            cross, latent = network.perceiver.attention_entropies(few, some.tasks[:INSPECTED_ROWS])
+            figures = {
+                "entropy_limit": log(network.num_action_bins),
+                "cross_attention_entropy": float(cross),
+                "latent_attention_entropy": float(latent),
+            }
+            if not self._num_samples:
+                return figures
+            latents = network.encode(some.observations, some.tasks)
+            q = network.q_values(network.critic_logits(latents, some.tasks, some.actions[:, None]))
+        return figures | {
+            "num_samples": float(self._num_samples),
+            "q_data": float(q.mean()),
+            "observed_return": float(batch.observed_returns.mean()),
+            "unobserved_discount": float(batch.unobserved_discounts.mean()),
+        }
 
     def _moved(self, batch: TransitionBatch) -> TensorBatch:
         def move(values: NDArray[Any]) -> Tensor:

@@ -13,7 +13,7 @@ from flywheel.learning.actor_critic import ActorCritic
 
 @dataclass(frozen=True, kw_only=True)
 class TensorBatch:
-    """A TransitionBatch on the device; shapes as there."""
+    """What an update needs of a TransitionBatch, on the device; shapes as there."""
 
     observations: Mapping[str, Tensor]
     next_observations: Mapping[str, Tensor]

@@ -34,13 +34,27 @@ class Perceiver(nn.Module):
 
     def forward(self, observations: Mapping[str, Tensor], tasks: Tensor) -> Tensor:
         """Modality -> [B, H, D] and the task index [B] to latents [B, L, D]."""
-        encoded = torch.cat([encoder(observations) for encoder in self.encoders.values()], dim=-2)
-        tokens = torch.cat([(encoded + self.age).flatten(1, 2), self.task(tasks)[:, None]], dim=1)
-        visible = None if self.all_visible else self.visible[tasks]
+        tokens, visible = self._tokens(observations, tasks)
         latents: Tensor = self.read(self.latents.expand(len(tasks), -1, -1), tokens, visible)
         for block in self.blocks:
             latents = block(latents)
         return latents
+
+    def attention_entropies(self, observations: Mapping[str, Tensor], tasks: Tensor) -> tuple[Tensor, Tensor]:
+        """Of the latents' attention to the tokens, and to one another in the mean of the blocks: scalars in [0, 1]."""
+        tokens, visible = self._tokens(observations, tasks)
+        queries = self.latents.expand(len(tasks), -1, -1)
+        latents, among = self.read(queries, tokens, visible), []
+        for block in self.blocks:
+            among.append(block.attention_entropy(latents))
+            latents = block(latents)
+        return self.read.attention_entropy(queries, tokens, visible), torch.stack(among).mean()
+
+    def _tokens(self, observations: Mapping[str, Tensor], tasks: Tensor) -> tuple[Tensor, Tensor | None]:
+        """[B, tokens, D], and which of them each row may look at [B, tokens]; None: all."""
+        encoded = torch.cat([encoder(observations) for encoder in self.encoders.values()], dim=-2)
+        tokens = torch.cat([(encoded + self.age).flatten(1, 2), self.task(tasks)[:, None]], dim=1)
+        return tokens, None if self.all_visible else self.visible[tasks]
 
 
 def _visible(contract: Contract, slots: Sequence[str]) -> Tensor:

@@ -32,7 +32,7 @@ SHARES = "shares.json"
 """What the batches held on average, beside the weights."""
 
 Report = Callable[[int, int, Mapping[str, float]], None]
-"""Updates done, updates in all, the learner's mean figures since the last report."""
+"""Updates done, updates in all, the figures since the last report."""
 Tell = Callable[[str], None]
 """Something that a person should read."""
 
@@ -153,24 +153,42 @@ class TrainingRun:
 
     def _updates(self, learner: Learner, sampler: Sampler, report: Report) -> dict[str, float]:
         request, place = self._request, self._place
-        recent: list[Mapping[str, torch.Tensor]] = []
         last: dict[str, float] = {}
         while learner.num_updates < request.num_updates:
-            recent.append(learner.update(sampler.batch(learner.num_updates)))
+            last = self._figures(learner, sampler)
             done = learner.num_updates
-            # At checkpoints too: a run that goes on from one takes its means over the same updates.
-            if 0 in (done % UPDATES_PER_REPORT, done % self._checkpoint_every, done - request.num_updates):
-                last, recent = _means(recent), []
-                # A gradient that is not finite has spoilt the weights, though the loss before it was.
-                if not np.isfinite([last["loss"], last["gradient_norm"]]).all():
-                    raise TrainingError(
-                        f"{request.policy_id}: the loss is {last['loss']} and the gradient's norm "
-                        f"{last['gradient_norm']} after {done} updates"
-                    )
-                report(done, request.num_updates, last)
+            # A gradient that is not finite has spoilt the weights, though the loss before it was.
+            if not np.isfinite([last["loss"], last["gradient_norm"]]).all():
+                raise TrainingError(
+                    f"{request.policy_id}: the loss is {last['loss']} and the gradient's norm "
+                    f"{last['gradient_norm']} after {done} updates"
+                )
+            report(done, request.num_updates, last)
             if place.rank == 0 and done % self._checkpoint_every == 0 and done < request.num_updates:
                 self._save_checkpoint(done, learner.state())
         return last
+
+    def _figures(self, learner: Learner, sampler: Sampler) -> dict[str, float]:
+        """Of the updates until the next report: their means, of them and of the waits for their batches in seconds too,
+        and what the learner says of the last batch."""
+        recent: list[Mapping[str, torch.Tensor]] = []
+        waited_s, began = 0.0, perf_counter()
+        for number in range(learner.num_updates, self._next_report(learner.num_updates)):
+            asked = perf_counter()
+            batch = sampler.batch(number)
+            waited_s += perf_counter() - asked
+            recent.append(learner.update(batch))
+        means = _means(recent)  # A GPU has computed them by then: its updates end long after they were called.
+        work_s = perf_counter() - began - waited_s
+        times = {"update_s": work_s / len(recent), "data_wait_s": waited_s / len(recent)}
+        return {**means, **times, **learner.inspect(batch)}
+
+    def _next_report(self, done: int) -> int:
+        """At checkpoints too: a run that goes on from one takes its means over the same updates."""
+        return min(
+            self._request.num_updates,
+            *(done - done % every + every for every in (UPDATES_PER_REPORT, self._checkpoint_every)),
+        )
 
     def _save_checkpoint(self, update: int, state: Mapping[str, torch.Tensor]) -> None:
         policy_id = self._request.policy_id

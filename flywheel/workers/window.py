@@ -34,6 +34,8 @@ class Window:
             returns=np.zeros(size, np.float32),
             discounts=np.zeros(size, np.float32),
             cloned=np.zeros(size, np.float32),
+            observed_returns=np.zeros(size, np.float32),
+            unobserved_discounts=np.zeros(size, np.float32),
             sources=np.zeros(size, np.int16),
             outcomes=np.zeros(size, np.int16),
             iterations=np.zeros(size, np.int32),
