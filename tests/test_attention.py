@@ -39,6 +39,24 @@ def test_every_row_of_a_batch_has_its_own_mask():
     assert mixed[:, 0].tolist() == [[0.0, 1.0], [1.0, 0.0]]
 
 
+def test_the_entropy_of_attention_is_a_share_of_what_it_can_be():
+    # 0.66976 and 0.33024: 0.66976 x 0.40084 + 0.33024 x 1.10794 = 0.63435 nats of ln 2 = 0.69315.
+    assert plain_attention(1).entropy(QUERY, CONTEXT).item() == pytest.approx(0.91517, abs=1e-4)
+    # Head 1: 0.73106 x 0.31326 + 0.26894 x 1.31326 = 0.58220 nats, a share of 0.83994. Head 2: 1.
+    assert plain_attention(2).entropy(QUERY, CONTEXT).item() == pytest.approx((0.83994 + 1) / 2, abs=1e-4)
+
+
+def test_the_entropy_counts_only_what_is_visible():
+    context = torch.cat([CONTEXT, torch.tensor([[[9.0, 9.0]]])], dim=1)
+    two, one = torch.tensor([[True, True, False]]), torch.tensor([[False, True, False]])
+    attention = plain_attention(1)
+    assert attention.entropy(QUERY, context, two).item() == pytest.approx(0.91517, abs=1e-4)
+    # There is nothing to choose from.
+    assert attention.entropy(QUERY, context, one).item() == 1.0
+    # Products 1, 0 and 9, over sqrt(2): weights 0.00347, 0.00171, 0.99481, of which 0.03577 nats of ln 3 = 1.09861.
+    assert attention.entropy(QUERY, context).item() == pytest.approx(0.03256, abs=1e-4)
+
+
 def test_the_mlp_cuts_off_below_zero():
     mlp = Mlp(width=1)
     with torch.no_grad():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from builders import make_label
-from networks import CONTRACT, make_batch, make_learner
+from networks import CONTRACT, answer_always, make_batch, make_learner, make_network, tensors
 from torch import nn
 
 from flywheel.core.contract import Body, Modality, unite
@@ -173,6 +173,52 @@ def test_an_update_reports_figures_without_gradient():
         "effective_sample_size",
     }  # fmt: skip
     assert all(figure.shape == () and not figure.requires_grad for figure in figures.values())
+
+
+@pytest.mark.parametrize("bc_weight", [0.3, 1.0])
+def test_inspecting_changes_nothing_to_the_last_bit(bc_weight):
+    inspected, plain = make_learner(bc_weight=bc_weight), make_learner(bc_weight=bc_weight)
+    draws = torch.get_rng_state()
+    for update in range(3):
+        batch = make_batch(seed=update)
+        inspected.inspect(batch)
+        assert same(inspected.update(batch), plain.update(batch))
+    assert torch.equal(torch.get_rng_state(), draws)
+    assert same(inspected.state(), plain.state())
+
+
+def test_what_inspecting_says():
+    learner = make_learner()
+    answer_always(learner.target, returns=[0.0, 0.0, 0.5, 0.0, 0.0, 0.5])
+    figures = learner.inspect(make_batch())
+    shares = figures.pop("cross_attention_entropy"), figures.pop("latent_attention_entropy")
+    assert all(0.0 < share < 1.0 for share in shares)
+    assert figures == pytest.approx(
+        {
+            "entropy_limit": 1.609438,  # ln 5
+            "num_samples": 4,
+            "q_data": 0.7,  # 0.5 x 0.4 + 0.5 x 1
+            "observed_return": 0.25,  # 0, 0.1 ... 0.5
+            "unobserved_discount": 0.4,  # 0, 0.16 ... 0.8
+        }
+    )
+
+
+def test_q_of_the_data_is_the_target_networks_of_the_actions_that_were_taken():
+    learner, batch = make_learner(), make_batch()
+    learner.target.load_state_dict(make_network().state_dict())
+    before = learner.inspect(batch)["q_data"]
+    some, network = tensors(batch), learner.target
+    latents = network.encode(some.observations, some.tasks)
+    by_hand = network.q_values(network.critic_logits(latents, some.tasks, some.actions[:, None])).mean()
+    assert before == pytest.approx(by_hand.item(), abs=1e-6)
+    assert learner.inspect(dataclasses.replace(batch, actions=-batch.actions))["q_data"] != pytest.approx(before)
+
+
+def test_a_learner_that_only_clones_has_no_critic_to_inspect():
+    assert make_learner(bc_weight=1.0).inspect(make_batch()).keys() == {
+        "entropy_limit", "cross_attention_entropy", "latent_attention_entropy",
+    }  # fmt: skip
 
 
 def test_cloning_alone_leaves_the_critic_to_the_last_bit():

@@ -86,6 +86,30 @@ def test_at_the_start_of_training_the_age_of_an_observation_says_nothing(perceiv
     assert (reaction(fresh, {name: values.flip(1) for name, values in BATCH.observations.items()}) < 1e-5).all()
 
 
+@pytest.mark.parametrize(("part", "even"), [("read", 0), ("blocks", 1)])
+def test_latents_that_ask_for_nothing_attend_to_all_alike(perceiver, part, even):
+    """Tokens that the task lacks are not among them."""
+    before = perceiver.attention_entropies(BATCH.observations, BATCH.tasks)
+    assert all(0.0 < share.item() < 0.999 for share in before)
+    with torch.no_grad():
+        for name, weight in perceiver.named_parameters():
+            if name.startswith(part) and name.endswith("attention.query.weight"):
+                weight.zero_()
+    after = perceiver.attention_entropies(BATCH.observations, BATCH.tasks)
+    assert after[even].item() == pytest.approx(1.0)
+    assert after[1 - even].item() < 0.999
+
+
+def test_latents_that_ask_loudly_attend_to_one_alone(perceiver):
+    with torch.no_grad():
+        for name, weight in perceiver.named_parameters():
+            if name.endswith("attention.query.weight"):
+                weight *= 1e4
+    assert [share.item() for share in perceiver.attention_entropies(BATCH.observations, BATCH.tasks)] == pytest.approx(
+        [0.0, 0.0], abs=0.02
+    )
+
+
 def test_nothing_is_masked_where_every_task_has_every_modality():
     alike = unite({"a": REACH, "b": REACH})
     batch = tensors(make_batch(alike))

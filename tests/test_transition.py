@@ -10,7 +10,7 @@ from flywheel.core.contract import Body, Modality, unite
 from flywheel.core.episode import Source
 from flywheel.core.errors import EpisodeError
 from flywheel.core.mixture import OUTCOMES, SOURCES
-from flywheel.core.transition import Transitions, frame_bytes, n_step_returns, transition_bytes
+from flywheel.core.transition import Transitions, frame_bytes, n_step_returns, observed_returns, transition_bytes
 
 PLAIN = Body(modalities={"x": Modality(width=2)}, differences={}, action_size=1, decision_s=0.5)
 REWARDS = np.array([1.0, 2.0, 4.0, 8.0], np.float32)
@@ -105,6 +105,44 @@ def test_n_step_returns_agree_with_the_sum_written_out(rewards, terminated, disc
         assert discounts[t] == pytest.approx(0.0 if ended else discount ** len(window))
 
 
+# Observed returns
+
+
+def observed(*, lengths, terminated, rewards=REWARDS, discount=0.5):
+    return observed_returns(rewards, lengths=np.array(lengths), terminated=np.array(terminated), discount=discount)
+
+
+def test_observed_returns_go_to_the_end_of_the_episode():
+    returns, unobserved = observed(lengths=[4], terminated=[True])
+    # 1 + 2/2 + 4/4 + 8/8, 2 + 4/2 + 8/4, 4 + 8/2, 8
+    assert returns.tolist() == [4.0, 6.0, 8.0, 8.0]
+    assert unobserved.tolist() == [0.0, 0.0, 0.0, 0.0]
+
+
+def test_what_a_truncated_episode_did_not_show_has_a_discount():
+    returns, unobserved = observed(lengths=[1, 3], terminated=[False, False])
+    # The first is its one reward of 1; the second 2 + 4/2 + 8/4, 4 + 8/2, 8. Then 1/2 to the power of what was left.
+    assert returns.tolist() == [1.0, 6.0, 8.0, 8.0]
+    assert unobserved.tolist() == [0.5, 0.125, 0.25, 0.5]
+
+
+@given(
+    episodes=st.lists(st.tuples(st.lists(st.integers(-4, 4), max_size=12), st.booleans()), min_size=1, max_size=4),
+    discount=st.sampled_from([0.5, 0.9, 0.99]),
+)
+def test_observed_returns_are_n_step_returns_that_never_bootstrap_before_the_end(episodes, discount):
+    settings = {
+        "lengths": np.array([len(rewards) for rewards, _ in episodes]),
+        "terminated": np.array([terminated for _, terminated in episodes]),
+        "discount": discount,
+    }
+    rewards = np.array([reward for some, _ in episodes for reward in some], np.float32)
+    returns, discounts, _ = n_step_returns(rewards, num_steps=12, **settings)
+    found, unobserved = observed_returns(rewards, **settings)
+    assert found == pytest.approx(returns, abs=1e-5)
+    assert unobserved == pytest.approx(discounts)
+
+
 # From episodes to transitions
 
 
@@ -125,6 +163,8 @@ def test_a_label_may_end_the_episode_early():
     assert batch.returns.tolist() == [0.5, 1.0]
     assert batch.discounts.tolist() == [0.0, 0.0]
     assert batch.next_observations["x"][:, 0, 0].tolist() == [2.0, 2.0]
+    assert batch.observed_returns.tolist() == [0.5, 1.0]
+    assert batch.unobserved_discounts.tolist() == [0.0, 0.0]
 
 
 def test_an_episode_is_seen_under_each_of_its_labels():

@@ -75,6 +75,7 @@ def test_a_copied_slot_draws_as_one_that_was_filled():
     assert np.array_equal(first.observations["x"], second.observations["x"])
     assert np.array_equal(first.next_observations["x"], second.next_observations["x"])
     assert np.array_equal(first.returns, second.returns)
+    assert np.array_equal(first.unobserved_discounts, second.unobserved_discounts)
 
 
 def test_chances_are_exact_beside_any_number_of_a_slot():

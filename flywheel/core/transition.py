@@ -94,13 +94,14 @@ class Transitions:
     """[P]: the observation that the action was chosen for."""
     ends: Indices
     """[P]: the observation to bootstrap from."""
-    tasks: Indices
+    tasks: Codes
     actions: Floats
     returns: Floats
     discounts: Floats
     cloned: Floats
     observed_returns: Floats
-    unobserved_discounts: Floats
+    unobserved_discounts: NDArray[np.float16]
+    """[P]; half the precision is enough to be looked at."""
     sources: Codes
     """[P], index in SOURCES."""
     outcomes: Codes
@@ -139,7 +140,7 @@ class Transitions:
         """What a mixture weighs, and the cell of each transition [P]."""
         return Cells.of(
             sources=self.sources.astype(np.int64),
-            tasks=self.tasks,
+            tasks=self.tasks.astype(np.int64),
             outcomes=self.outcomes.astype(np.int64),
             iterations=self.iterations.astype(np.int64),
             counts=np.ones(self.num_transitions, np.int64),
@@ -150,13 +151,13 @@ class Transitions:
         return TransitionBatch(
             observations=self._window(self.starts[picked]),
             next_observations=self._window(self.ends[picked]),
-            tasks=self.tasks[picked],
+            tasks=self.tasks[picked].astype(np.int64),
             actions=self.actions.take(picked, axis=0),
             returns=self.returns[picked],
             discounts=self.discounts[picked],
             cloned=self.cloned[picked],
             observed_returns=self.observed_returns[picked],
-            unobserved_discounts=self.unobserved_discounts[picked],
+            unobserved_discounts=self.unobserved_discounts[picked].astype(np.float32),
         )
 
     def _window(self, newest: Indices) -> dict[str, Floats]:
@@ -233,13 +234,13 @@ class _Builder:
             first_frames=np.repeat(np.cumsum(counts) - counts, counts),
             starts=starts,
             ends=starts + ahead,
-            tasks=np.repeat(tasks, lengths),
+            tasks=np.repeat(tasks.astype(np.int16), lengths),
             actions=np.concatenate(self._actions),
             returns=returns,
             discounts=discounts,
             cloned=np.repeat(cloned.astype(np.float32), lengths),
             observed_returns=observed,
-            unobserved_discounts=unobserved,
+            unobserved_discounts=unobserved.astype(np.float16),
             sources=np.repeat(sources.astype(np.int16), lengths),
             outcomes=np.repeat(outcomes.astype(np.int16), lengths),
             iterations=np.repeat(iterations.astype(np.int32), lengths),
@@ -253,7 +254,7 @@ def frame_bytes(contract: Contract) -> int:
 
 def transition_bytes(contract: Contract) -> int:
     """What Transitions hold for each transition."""
-    return 3 * 8 + 4 * contract.action_size + 5 * 4 + 2 * 2 + 4
+    return 2 * 8 + 4 * contract.action_size + 4 * 4 + 4 * 2 + 4
 
 
 def source_code(source: Source, *, own: bool) -> int:

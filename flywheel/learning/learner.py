@@ -79,7 +79,7 @@ class Learner:
     def fit_normalisation(self, transitions: Transitions) -> None:
         """Takes the observations' mean and spread from the data: once, before the first update of fresh weights."""
         perceiver = self.online.perceiver
-        visible = perceiver.visible.cpu()[torch.from_numpy(transitions.tasks)]
+        visible = perceiver.visible.cpu()[torch.from_numpy(transitions.tasks).long()]
         frames = torch.from_numpy(transitions.starts)
         encoder = perceiver.encoders["vector"]
         assert isinstance(encoder, VectorEncoder)

@@ -11,8 +11,22 @@ from flywheel.report.schema import Mean, Report, Result, StageTime
 from flywheel.report.table import task_names
 from flywheel.report.words import live_results, short_names
 
-FIRST_METRICS = ("entropy", "q", "q_spread", "critic_loss", "improvement_loss", "cloning_loss", "effective_sample_size")
+FIRST_METRICS = (
+    "entropy",
+    "q",
+    "q_spread",
+    "q_data",
+    "observed_return",
+    "unobserved_discount",
+    "critic_loss",
+    "improvement_loss",
+    "cloning_loss",
+    "effective_sample_size",
+)
 """In this order; then the others by name."""
+
+LIMITS = {"entropy": "entropy_limit", "effective_sample_size": "num_samples"}
+"""Figures that say the most that another one can be: in that one's heading."""
 
 _SYMBOLS = (
     (
@@ -84,16 +98,21 @@ def training(report: Report) -> str:
     if not values:
         return ""
     names = [name for name in FIRST_METRICS if name in values]
-    names += sorted(name for name in values if name not in FIRST_METRICS)
+    names += sorted(name for name in values if name not in (*FIRST_METRICS, *LIMITS.values()))
     drawn = [charts.metric_chart(f"metric-{index}", name, values[name]) for index, name in enumerate(names)]
     shown = "".join(
-        f"<div><h3>{escape(name.replace('_', ' '))}</h3>{svg}</div>" for name, svg in zip(names, drawn, strict=True)
+        f"<div><h3>{escape(_heading(name, values))}</h3>{svg}</div>" for name, svg in zip(names, drawn, strict=True)
     )
     return f"""<section>
 <h2>Training</h2>
 <p class="lead">The learner&rsquo;s mean figures at the end of each training, by iteration.</p>
 <div class="charts small">{shown}</div>
 </section>"""
+
+
+def _heading(name: str, values: Mapping[str, list[tuple[int, float]]]) -> str:
+    limits = values.get(LIMITS.get(name, ""), [])
+    return name.replace("_", " ") + "".join(f", at most {limit:.3g}" for _, limit in limits[-1:])
 
 
 def _success_chart(report: Report, index: int, task: str, name: str) -> str:

@@ -1,7 +1,7 @@
 """TrainingRun: trains one policy version, alone or as one of several workers. Plain; Ray Train dresses it."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from hashlib import sha256
@@ -178,10 +178,10 @@ class TrainingRun:
             batch = sampler.batch(number)
             waited_s += perf_counter() - asked
             recent.append(learner.update(batch))
-        means = _means(recent)  # A GPU has computed them by then: its updates end long after they were called.
+        averages = means(recent)  # A GPU has computed them by then: its updates end long after they were called.
         work_s = perf_counter() - began - waited_s
         times = {"update_s": work_s / len(recent), "data_wait_s": waited_s / len(recent)}
-        return {**means, **times, **learner.inspect(batch)}
+        return {**averages, **times, **learner.inspect(batch)}
 
     def _next_report(self, done: int) -> int:
         """At checkpoints too: a run that goes on from one takes its means over the same updates."""
@@ -255,5 +255,6 @@ class TrainingRun:
                 raise
 
 
-def _means(figures: list[Mapping[str, torch.Tensor]]) -> dict[str, float]:
+def means(figures: Sequence[Mapping[str, torch.Tensor]]) -> dict[str, float]:
+    """Of each figure over some updates."""
     return {name: float(torch.stack([some[name].float() for some in figures]).mean()) for name in figures[0]}
