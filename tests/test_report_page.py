@@ -174,3 +174,16 @@ def test_an_iteration_that_was_cancelled_has_its_line_and_the_curves_go_on(tmp_p
     assert len(set(reader.ids)) == len(reader.ids)
     rows = [row.label for row in table.rows(report)]
     assert rows == ["data", "0", *(["1"] if after == "evaluate" else []), "2", "final"]
+
+
+def test_a_figure_s_heading_says_the_most_that_it_can_be():
+    records = MemoryRecords()
+    write_iteration(
+        records,
+        0,
+        [9, 9],
+        trained={"metrics": {"entropy": 2.1, "entropy_limit": 3.4965, "q_data": 0.5, "effective_sample_size": 5.0}},
+    )
+    drawn = page(build_report(records, CONFIG), [])
+    headings = re.findall("<h3>([^<]*)</h3><svg", drawn.partition("<h2>Training</h2>")[2])
+    assert headings == ["entropy, at most 3.5", "q data", "effective sample size"]

@@ -46,6 +46,7 @@ class Perceiver(nn.Module):
         queries = self.latents.expand(len(tasks), -1, -1)
         latents, among = self.read(queries, tokens, visible), []
         for block in self.blocks:
+            assert isinstance(block, SelfBlock)
             among.append(block.attention_entropy(latents))
             latents = block(latents)
         return self.read.attention_entropy(queries, tokens, visible), torch.stack(among).mean()

@@ -197,7 +197,7 @@ class IterationReport(Section):
     mixture: MixtureReport | None
     """What training drew from; null where its record does not say."""
     metrics: dict[str, float | None]
-    """The learner's last mean figures; null: not a number."""
+    """The learner's last figures; null: not a number."""
 
 
 class Final(Section):
