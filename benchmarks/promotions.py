@@ -1,8 +1,8 @@
 """What gates promoted, looked at again: each version and the one it replaced, on many initial states of their own."""
 
 import multiprocessing
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from math import sqrt
 from typing import Any
@@ -82,10 +82,14 @@ def measure(store: str, *, num_pairs: int = NUM_PAIRS, processes: int = 2) -> No
     promotions = [some for some in workshop.chronicle().control().deployments if some.iteration in margins]
     print(f"{len(promotions)} promotions over a live version, {num_pairs} pairs of each task", flush=True)
     with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn")) as pool:
+        made = _Made(store=store, num_pairs=num_pairs, pool=pool)
+        made.ask(
+            [(version, task) for some in promotions for version in _versions(some) for task in margins[some.iteration]]
+        )
         found = [
             comparison
             for promotion in promotions
-            for comparison in _compare(store, promotion, margins[promotion.iteration], num_pairs, pool)
+            for comparison in _compare(promotion, margins[promotion.iteration], made)
         ]
     worse = [some for some in found if some.is_worse]
     header = ["iteration", "promoted", "replaced", "task", "n", "promoted %", "replaced %", "difference", "margin", "z"]
@@ -97,32 +101,45 @@ def measure(store: str, *, num_pairs: int = NUM_PAIRS, processes: int = 2) -> No
     publish(name, title=title, text=text, result=result, before=before)
 
 
-def _compare(
-    store: str, promotion: Deployment, margins: Mapping[str, float], num_pairs: int, pool: ProcessPoolExecutor
-) -> list[Comparison]:
+class _Made:
+    """Episodes of versions on tasks, each made once: a version is promoted first, and replaced later."""
+
+    def __init__(self, *, store: str, num_pairs: int, pool: ProcessPoolExecutor) -> None:
+        self._store, self._num_pairs, self._pool = store, num_pairs, pool
+        self._chunks: dict[tuple[str, str], list[Future[list[EpisodeSummary]]]] = {}
+
+    def ask(self, wanted: Iterable[tuple[str, str]]) -> None:
+        for version, task in dict.fromkeys(wanted):
+            self._chunks[version, task] = [
+                self._pool.submit(episodes, self._store, version, task, range(first, last))
+                for first in range(0, self._num_pairs, PER_CHUNK)
+                for last in [min(first + PER_CHUNK, self._num_pairs)]
+            ]
+
+    def of(self, version: str, task: str) -> list[EpisodeSummary]:
+        return [episode for chunk in self._chunks[version, task] for episode in chunk.result()]
+
+
+def _versions(promotion: Deployment) -> tuple[str, str]:
+    """The promoted one, and the one that it replaced."""
     assert promotion.previous is not None, "a gate compares with a live version"
+    return promotion.policy_id, promotion.previous
+
+
+def _compare(promotion: Deployment, margins: Mapping[str, float], made: _Made) -> list[Comparison]:
     assert promotion.iteration is not None, "a gate belongs to an iteration"
-    versions = (promotion.policy_id, promotion.previous)
-    asked = {
-        (task, version): [
-            pool.submit(episodes, store, version, task, range(first, min(first + PER_CHUNK, num_pairs)))
-            for first in range(0, num_pairs, PER_CHUNK)
-        ]
-        for task in margins
-        for version in versions
-    }
-    made = {who: [episode for chunk in chunks for episode in chunk.result()] for who, chunks in asked.items()}
+    promoted, replaced = _versions(promotion)
     comparisons = []
     for task, margin in margins.items():
-        ours, theirs = (made[task, version] for version in versions)
+        ours, theirs = made.of(promoted, task), made.of(replaced, task)
         wins, losses = counted(compared(one, other) for one, other in zip(ours, theirs, strict=True))
         comparisons.append(
             Comparison(
                 iteration=promotion.iteration,
-                promoted=versions[0],
-                replaced=versions[1],
+                promoted=promoted,
+                replaced=replaced,
                 task=task,
-                pairs=num_pairs,
+                pairs=len(ours),
                 promoted_rate=_rate(ours),
                 replaced_rate=_rate(theirs),
                 wins=wins,
