@@ -137,6 +137,7 @@ def gc(
         rollback_versions=settings.rollback_versions if rollback_versions is None else rollback_versions,
         grace=timedelta(hours=hours),
         now=datetime.now(UTC),
+        video_age=None if settings.video_days is None else timedelta(days=settings.video_days),
     )
     with progress_bar() as progress:
         records = module.collect_garbage(opened, plan, progress) if yes else []

@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import Field
 
 from flywheel.config.section import Count, Section, Share
+from flywheel.core.episode import Outcome
 
 Hours = Annotated[float, Field(gt=0.0)]
 
@@ -54,6 +55,10 @@ class VideosConfig(Section):
     """At most so many of each task in each iteration, those of the evaluation first."""
     queue: Count = 8
     """Videos that may wait in one process of the service; who asks for another is told to come back."""
+
+    def wants(self, outcome: Outcome) -> bool:
+        """Whether an episode that ended so is filmed without being asked for."""
+        return self.filmed is Filmed.ALL or (self.filmed is Filmed.FAILURES and outcome is Outcome.FAILURE)
 
 
 class ControlConfig(Section):
