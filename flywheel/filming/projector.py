@@ -30,7 +30,7 @@ from flywheel.filming.replay import Replay
 from flywheel.filming.strip import moments, strip
 from flywheel.filming.video import write_video
 
-NICENESS = 10
+NICENESS = 5
 """Looking at episodes never slows down making them."""
 
 Heard = Callable[[int, int], None]

@@ -20,7 +20,7 @@ from flywheel.filming.overlay import Caption
 BACKENDS = ("egl", "osmesa")
 """Ways for MuJoCo to render without a display, in the order in which they are tried."""
 
-TIMEOUT_S = 300.0
+TIMEOUT_S = 600.0
 """For all shots of one call, with each backend."""
 
 Heard = Callable[[int, int], None]
