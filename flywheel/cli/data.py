@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from flywheel import config as configuration
-from flywheel.cli import exchange
+from flywheel.cli import exchange, filming
 from flywheel.cli.printing import bytes_in_words, print_json, print_lines, print_rows, progress_bar, say
 from flywheel.core.errors import FlywheelError
 
@@ -153,6 +153,7 @@ def gc(
 
 
 exchange.add(app)
+filming.add(app)
 
 
 def _opened(store: str) -> Any:

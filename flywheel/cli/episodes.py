@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from flywheel.cli.asking import Ask, asking, has_subcommand
+from flywheel.cli.filming import Out, file_for
 from flywheel.cli.limits import Limit, first
 from flywheel.cli.printing import bytes_in_words, print_list, print_rows, progress_bar, say
-from flywheel.core.errors import ConfigError
 
 app = typer.Typer()
 
@@ -84,15 +83,11 @@ def lineage(ask: Ask, episode_id: EpisodeId) -> None:
 def video(
     ask: Ask,
     episode_id: EpisodeId,
-    out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="A file; what is there is replaced. Default: ID.mp4, here.")
-    ] = None,
+    out: Out = None,
     wait_s: Annotated[float, typer.Option(min=0.0, help="Seconds to wait while it is made.")] = 300.0,
 ) -> None:
     """Get an episode's video. It is made when it is first asked for, which takes seconds."""
-    path = Path(f"{episode_id}.mp4") if out is None else out
-    if not path.parent.is_dir() or path.is_dir():
-        raise ConfigError(f"--out {path}: no file can be there")
+    path = file_for(episode_id, out)
     with progress_bar() as progress:
         data = ask.wheel.episodes.video(
             episode_id, timeout_s=wait_s, heard=lambda filming: progress("frames", filming.done, filming.total)
