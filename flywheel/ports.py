@@ -250,6 +250,35 @@ class Policies(Protocol):
         ...
 
 
+@dataclass(frozen=True, kw_only=True)
+class VideoFile:
+    """A video that is stored."""
+
+    num_bytes: int
+    tag: str
+    """Differs where the bytes may differ."""
+
+
+class Videos(Protocol):
+    """Videos of episodes. Losing one loses nothing: it can be made again."""
+
+    def find(self, episode_id: str) -> VideoFile | None:
+        """None: there is none."""
+        ...
+
+    def save(self, episode_id: str, data: bytes) -> None:
+        """RecordExistsError: there is one already, which stays."""
+        ...
+
+    def read(self, episode_id: str, *, start: int, length: int) -> bytes:
+        """NotFoundError: there is none."""
+        ...
+
+    def address(self, episode_id: str) -> str | None:
+        """Where anybody may read it for a while, without credentials. None: only through this process."""
+        ...
+
+
 class Checkpoints(Protocol):
     """What training goes on from after a crash. Disposable once the policy version is saved."""
 

@@ -1,7 +1,7 @@
 """Composition root: a configuration and a store become the ports of a loop. Nothing here decides anything."""
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 
 from flywheel.cluster.collecting import RayCollectors
 from flywheel.cluster.relabeling import RayRelabeler
@@ -10,9 +10,10 @@ from flywheel.cluster.training import RayTrainer
 from flywheel.config import Config, ResourcesConfig, parse
 from flywheel.core.code_version import CODE_VERSION
 from flywheel.core.contract import contract_digest
-from flywheel.core.errors import ConfigError
+from flywheel.core.errors import ConfigError, RecordExistsError
 from flywheel.core.plan import Plan
 from flywheel.environments import suites
+from flywheel.filming.studio import Heard
 from flywheel.local import LocalCollectors, LocalEndpoint, LocalRelabeler, LocalTrainer, StoredPolicies
 from flywheel.ports import Brake, Observer, Ports, unstopped
 from flywheel.report import write as report
@@ -79,6 +80,22 @@ def write_report(config: Config, store: str) -> Report:
 def report_of(config: Config, store: str) -> Report:
     """What `report.json` says, without rendering anything."""
     return build_report(JsonRecords(objects=open_objects(store)), config.model_dump(mode="json"))
+
+
+def video_of(store: str, episode_id: str, heard: Heard) -> bytes:
+    """MP4 of an episode; one that the store does not have is made here and kept there.
+
+    NotFoundError: no such episode. ConflictError, FilmingError: it cannot be made.
+    """
+    workshop = Workshop(config=configuration_of(store), store=store)
+    found = workshop.videos.find(episode_id)
+    if found is not None:
+        return workshop.videos.read(episode_id, start=0, length=found.num_bytes)
+    (episode,) = workshop.episodes.read(episode_ids=[episode_id])
+    data = workshop.filmmaker().film(episode, heard)
+    with suppress(RecordExistsError):  # Another process was faster.
+        workshop.videos.save(episode_id, data)
+    return data
 
 
 def local(config: Config, store: str, observer: Observer) -> Ports:

@@ -17,6 +17,9 @@ from flywheel.core.mixture import Mixture
 from flywheel.core.plan import Plan
 from flywheel.core.training import TrainingRequest
 from flywheel.environments import suites
+from flywheel.filming.darkroom import Darkroom
+from flywheel.filming.filmmaker import Filmmaker
+from flywheel.filming.studio import Studio
 from flywheel.ports import Part, Policies
 from flywheel.store.catalogue import DeltaCatalogue
 from flywheel.store.checkpoints import ObjectCheckpoints
@@ -28,6 +31,7 @@ from flywheel.store.policies import ObjectPolicies
 from flywheel.store.records import JsonRecords
 from flywheel.store.retries import Patience
 from flywheel.store.spool import SPOOL_PATIENCE, SpooledParts, default_folder
+from flywheel.store.videos import ObjectVideos
 from flywheel.store.whole import Store
 from flywheel.workers.collecting import Collector
 from flywheel.workers.relabeling import relabel_episodes
@@ -49,6 +53,7 @@ class Workshop:
         self.checkpoints = ObjectCheckpoints(objects=self.objects)
         self.episodes = DeltaEpisodes(objects=self.objects)
         self.labels = DeltaLabels(objects=self.objects)
+        self.videos = ObjectVideos(objects=self.objects)
 
     @property
     def whole(self) -> Store:
@@ -65,6 +70,13 @@ class Workshop:
     def chronicle(self) -> RecordedChronicle:
         """One for this process: it remembers what it read."""
         return RecordedChronicle(records=self.records)
+
+    def darkroom(self) -> Darkroom:
+        """One for this process."""
+        return Darkroom(maker=self.filmmaker(), videos=self.videos, capacity=self.config.control.videos.queue)
+
+    def filmmaker(self) -> Filmmaker:
+        return Filmmaker(suites=self.config.suites, policies=self.policies, studio=Studio())
 
     @cached_property
     def contract(self) -> Contract:

@@ -70,6 +70,8 @@ def open_plane(
         episodes=workshop.episodes,
         labels=workshop.labels,
         policies=workshop.policies,
+        videos=workshop.videos,
+        darkroom=workshop.darkroom(),
         lineage=Tracer(store=workshop.whole),
         watch=watch,
         identify=TokenIdentity(control=chronicle.control, now=now),

@@ -28,6 +28,7 @@ def desk(finished_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Des
     root = tmp_path_factory.mktemp("schema") / "store"
     desk = open_desk(shutil.copytree(finished_folder, root), small_config())
     app.state.plane = desk.plane
+    desk.plane.videos.save(desk.plane.episodes.page(size=1).summaries[0].episode_id, b"a video")
     return desk
 
 

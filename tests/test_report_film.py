@@ -8,11 +8,11 @@ from PIL import Image
 from runs import CONFIG, TASKS, finished_run
 
 from flywheel.config import MetaworldSuite
-from flywheel.core.environment import Transition
 from flywheel.core.episode import Source
 from flywheel.environments.suites import make
+from flywheel.filming.strip import FRAME_HEIGHT
+from flywheel.filming.studio import Studio
 from flywheel.report.film import choose, film_strips
-from flywheel.report.filmstrip import FRAME_HEIGHT, NUM_FRAMES, film, moments, strip
 from flywheel.report.results import build_report
 
 REACH = TASKS[0]
@@ -41,8 +41,8 @@ def table_of(*episodes):
 
 
 def chosen(*episodes):
-    summaries = table_of(*episodes).summaries()
-    return [some.episode_id for some in choose(summaries, policy_version="policy-0002", tasks=[REACH])]
+    scenes = choose(table_of(*episodes), policy_version="policy-0002", tasks=[REACH])
+    return [scene.episode.episode_id for scene in scenes]
 
 
 def test_the_success_with_the_median_time_and_a_failure_are_chosen():
@@ -69,52 +69,23 @@ def test_demonstrations_and_crashes_are_not_shown():
     assert chosen(crashed, episode("shown by whom", source=Source.DEMONSTRATION)) == []
 
 
-def test_moments_are_spread_from_the_first_decision_to_the_last():
-    assert moments(40) == [1, 8, 14, 20, 27, 34, 40]
-    assert moments(3) == [1, 2, 3]
-    assert moments(1) == [1]
-
-
-class Counting:
-    """Shows how many decisions there were; succeeds at the second."""
-
-    def __init__(self):
-        self.decisions = 0
-
-    def reset(self, seed):
-        self.decisions = seed
-
-    def step(self, action):
-        self.decisions += 1
-        success = self.decisions == 2
-        return Transition(observation={}, reward=0.0, success=success, terminated=False, facts={})
-
-    def frame(self):
-        return np.full((8, 8, 3), self.decisions, np.uint8)
-
-
-def test_a_film_shows_its_moments_and_whether_there_was_a_success():
-    frames, success = film(Counting(), seed=0, actions=np.zeros((40, 4), np.float32))
-    assert [int(frame[0, 0, 0]) for frame in frames] == moments(40)
-    assert success
-
-
-def test_a_film_without_success_says_so():
-    assert film(Counting(), seed=2, actions=np.zeros((5, 4), np.float32))[1] is False
-
-
-def test_a_strip_is_a_row_of_pictures_of_one_height():
-    frames = [np.full((100, 150, 3), 40 * index, np.uint8) for index in range(NUM_FRAMES)]
-    with Image.open(BytesIO(strip(frames))) as picture:
-        assert picture.format == "WEBP"
-        assert picture.height == FRAME_HEIGHT
-        # 220 pixels high: 330 wide each, and 6 between two
-        assert picture.width == 7 * 330 + 6 * 6
+def test_failures_that_end_alike_are_shown_by_one_that_says_how_many_they_are():
+    away = np.outer(np.arange(4), [1.0, -2.0]).astype(np.float32)
+    moved = [episode(f"moved-{index}", observations={"x": away * (1 + 0.01 * index)}) for index in range(5)]
+    stayed = [episode(f"stayed-{index}", observations={"x": away * 0.01 * index}) for index in range(3)]
+    scenes = choose(table_of(*moved, *stayed), policy_version="policy-0002", tasks=[REACH])
+    assert [scene.stands_for for scene in scenes] == [
+        "5 of 8 failures end like this",
+        "3 of 8 failures end like this",
+    ]
+    assert [scene.episode.episode_id.split("-")[0] for scene in scenes] == ["moved", "stayed"]
 
 
 def test_without_a_way_to_render_there_is_a_sentence_instead_of_strips():
     report = build_report(finished_run(), CONFIG)
-    strips, note = film_strips(report, table_of(episode("f")), suites={REACH: SUITE}, backends=["none-such"])
+    strips, note = film_strips(
+        report, table_of(episode("f")), suites={REACH: SUITE}, studio=Studio(backends=["none-such"])
+    )
     assert strips == []
     assert note.startswith("This machine cannot render the episodes (none-such: ")
     assert "MUJOCO_GL" in note
@@ -123,7 +94,7 @@ def test_without_a_way_to_render_there_is_a_sentence_instead_of_strips():
 def test_without_evaluated_episodes_there_is_a_sentence():
     demonstrated = episode("d", source=Source.DEMONSTRATION)
     report = build_report(finished_run(), CONFIG)
-    assert film_strips(report, table_of(demonstrated), suites={REACH: SUITE}) == (
+    assert film_strips(report, table_of(demonstrated), suites={REACH: SUITE}, studio=Studio()) == (
         [],
         "There are no evaluated episodes to show yet.",
     )
@@ -138,7 +109,7 @@ def real_strips():
     assert not any(environment.step(action).success for action in np.zeros((3, 4), np.float32))
     environment.close()
     table = table_of(episode("honest"), episode("denying", success_at=1))
-    strips, note = film_strips(build_report(finished_run(), CONFIG), table, suites={REACH: SUITE})
+    strips, note = film_strips(build_report(finished_run(), CONFIG), table, suites={REACH: SUITE}, studio=Studio())
     if note is not None:
         pytest.skip(note)
     return strips

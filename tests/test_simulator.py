@@ -38,7 +38,7 @@ except ConfigError as failure:
     sys.exit(f"cannot render: {{failure}}")
 _, second_data, second = make()
 before = second.frame(second_data)
-assert before.shape == (240, 240, 3) and before.dtype == np.uint8
+assert before.shape == (480, 480, 3) and before.dtype == np.uint8
 assert (first.frame(first_data) == before).all()
 first.close()
 assert (second.frame(second_data) == before).all(), "closing one camera changed what another sees"

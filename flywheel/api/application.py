@@ -19,6 +19,7 @@ from flywheel.api import (
     success_rates,
     tasks,
     tokens,
+    videos,
     webhooks,
 )
 from flywheel.api.document import document, operation_id
@@ -43,6 +44,7 @@ ROUTERS = (
     policies.router,
     deployments.router,
     episodes.router,
+    videos.router,
     tasks.router,
     success_rates.router,
     datasets.router,

@@ -76,9 +76,10 @@ class EpisodeDetail(EpisodeView):
         Field(description="What relabelling needs -> shape: T, R, F", examples=[{"tool": [40, 2, 3]}]),
     ]
     labels: Annotated[list[LabelView], Field(description="Those that count, by task")]
+    has_video: Annotated[bool, Field(description="It was made; else asking for it makes it", examples=[False])]
 
     @classmethod
-    def shown(cls, episode: Episode, labels: list[LabelView]) -> Self:
+    def shown(cls, episode: Episode, labels: list[LabelView], *, has_video: bool) -> Self:
         """With its labels."""
         known = {name: getattr(episode, name) for name in EpisodeSummary.__dataclass_fields__}
         return cls(
@@ -90,4 +91,5 @@ class EpisodeDetail(EpisodeView):
             observations={name: list(values.shape) for name, values in episode.observations.items()},
             facts={name: list(values.shape) for name, values in episode.facts.items()},
             labels=labels,
+            has_video=has_video,
         )

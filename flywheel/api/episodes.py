@@ -65,25 +65,25 @@ def list_episodes(
 @router.get("/episodes/{episode_id}", responses=documented(404))
 def get_episode(episode_id: EpisodeId, plane: Desk, who: Reader) -> EpisodeDetail:
     """One episode, with its labels and the shapes of its arrays."""
-    episode = _read(plane, episode_id)
-    return EpisodeDetail.shown(episode, _labels(plane, episode_id))
+    episode = read_episode(plane, episode_id)
+    return EpisodeDetail.shown(episode, _labels(plane, episode_id), has_video=plane.videos.find(episode_id) is not None)
 
 
 @router.get("/episodes/{episode_id}/labels", responses=documented(400, 404))
 def list_episode_labels(episode_id: EpisodeId, plane: Desk, who: Reader) -> Page[LabelView]:
     """What it is worth under each task that can judge it; the newest labeler counts. Always one page."""
-    _read(plane, episode_id)
+    read_episode(plane, episode_id)
     return Page(items=_labels(plane, episode_id), next_page_token=None)
 
 
 @router.get("/episodes/{episode_id}/lineage", responses=documented(404))
 def get_episode_lineage(episode_id: EpisodeId, plane: Desk, who: Reader) -> EpisodeLineageView:
     """The policy versions that were trained on it. Looks into the data of each: it may take a while."""
-    _read(plane, episode_id)
+    read_episode(plane, episode_id)
     return EpisodeLineageView.of(plane.lineage.episode(episode_id))
 
 
-def _read(plane: Plane, episode_id: str) -> Episode:
+def read_episode(plane: Plane, episode_id: str) -> Episode:
     """NotFoundError: there is none with this id."""
     (episode,) = plane.episodes.read(episode_ids=[episode_id])
     return episode

@@ -7,10 +7,11 @@ from typing import Protocol
 from flywheel.api.identity import Identify
 from flywheel.api.rates import Rates
 from flywheel.config import Config
+from flywheel.filming.darkroom import Darkroom
 from flywheel.journal import Progress
 from flywheel.lineage.episode import EpisodeLineage
 from flywheel.lineage.policy import PolicyLineage
-from flywheel.ports import Chronicle, EpisodeTable, LabelTable, Policies, Records
+from flywheel.ports import Chronicle, EpisodeTable, LabelTable, Policies, Records, Videos
 
 
 class Watch(Protocol):
@@ -48,6 +49,8 @@ class Plane:
     episodes: EpisodeTable
     labels: LabelTable
     policies: Policies
+    videos: Videos
+    darkroom: Darkroom
     lineage: Lineage
     watch: Watch
     identify: Identify

@@ -15,8 +15,11 @@ from flywheel.api.methods import allowed
 from flywheel.core.errors import (
     ConfigError,
     ConflictError,
+    FilmingBusyError,
     FlywheelError,
     NotFoundError,
+    OtherReplayError,
+    RenderingError,
     ReplayError,
     StoreUnavailableError,
     UnknownError,
@@ -25,7 +28,10 @@ from flywheel.core.errors import (
 STATUSES: Mapping[type[FlywheelError], int] = {
     ConfigError: 422,
     ConflictError: 409,
+    FilmingBusyError: 503,
     NotFoundError: 404,
+    OtherReplayError: 409,
+    RenderingError: 501,
     ReplayError: 422,
     StoreUnavailableError: 503,
     UnknownError: 404,

@@ -9,7 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.convertors import StringConvertor, register_url_convertor
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from flywheel.api.etags import has, tag_of
 
@@ -36,7 +36,8 @@ class Route(APIRoute):
         async def tagged(request: Request) -> Response:
             _refuse_unknown(request, known)
             response = await answer(request)
-            if request.method != "GET" or response.status_code != 200 or isinstance(response, StreamingResponse):
+            is_json = response.headers.get("Content-Type") == "application/json"
+            if request.method != "GET" or response.status_code != 200 or not is_json:
                 return response
             tag = tag_of(json.loads(bytes(response.body)))
             if has(request.headers.get("If-None-Match", ""), tag):

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from flywheel import config as configuration
-from flywheel.cli import exchange
+from flywheel.cli import exchange, filming
 from flywheel.cli.printing import bytes_in_words, print_json, print_lines, print_rows, progress_bar, say
 from flywheel.core.errors import FlywheelError
 
@@ -137,6 +137,7 @@ def gc(
         rollback_versions=settings.rollback_versions if rollback_versions is None else rollback_versions,
         grace=timedelta(hours=hours),
         now=datetime.now(UTC),
+        video_age=None if settings.video_days is None else timedelta(days=settings.video_days),
     )
     with progress_bar() as progress:
         records = module.collect_garbage(opened, plan, progress) if yes else []
@@ -152,6 +153,7 @@ def gc(
 
 
 exchange.add(app)
+filming.add(app)
 
 
 def _opened(store: str) -> Any:

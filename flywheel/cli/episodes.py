@@ -7,8 +7,9 @@ from typing import Annotated
 import typer
 
 from flywheel.cli.asking import Ask, asking, has_subcommand
+from flywheel.cli.filming import Out, file_for
 from flywheel.cli.limits import Limit, first
-from flywheel.cli.printing import print_list, print_rows, say
+from flywheel.cli.printing import bytes_in_words, print_list, print_rows, progress_bar, say
 
 app = typer.Typer()
 
@@ -75,6 +76,25 @@ def lineage(ask: Ask, episode_id: EpisodeId) -> None:
             say(f"  left out of later training by recall {', '.join(map(str, found.recalled_by))}")
 
     ask.show(found, in_words)
+
+
+@app.command()
+@asking
+def video(
+    ask: Ask,
+    episode_id: EpisodeId,
+    out: Out = None,
+    wait_s: Annotated[float, typer.Option(min=0.0, help="Seconds to wait while it is made.")] = 300.0,
+) -> None:
+    """Get an episode's video. It is made when it is first asked for, which takes seconds."""
+    path = file_for(episode_id, out)
+    with progress_bar() as progress:
+        data = ask.wheel.episodes.video(
+            episode_id, timeout_s=wait_s, heard=lambda filming: progress("frames", filming.done, filming.total)
+        )
+    path.write_bytes(data)
+    found = {"episode_id": episode_id, "path": str(path), "num_bytes": len(data)}
+    ask.show(found, lambda: say(f"{path}: {bytes_in_words(len(data))}"))
 
 
 def _in_words(success: bool | None) -> str:

@@ -4,7 +4,7 @@ from flywheel.client.campaigns import Campaign, CampaignIteration, PlannedCampai
 from flywheel.client.datasets import Change, Dataset, DatasetDifference
 from flywheel.client.deployments import Deployment
 from flywheel.client.entries import Entry
-from flywheel.client.episodes import Episode, EpisodeDetail, EpisodeLineage, Label
+from flywheel.client.episodes import Episode, EpisodeDetail, EpisodeLineage, Filming, Label
 from flywheel.client.flywheel import Flywheel, ServiceConfig
 from flywheel.client.iterations import Iteration, PlannedIteration, Progress
 from flywheel.client.policies import EpisodesUsed, Gate, LabelsUsed, Policy, PolicyLineage, Retirement, TaskSuccess
@@ -31,6 +31,7 @@ __all__ = [
     "EpisodeDetail",
     "EpisodeLineage",
     "EpisodesUsed",
+    "Filming",
     "Flywheel",
     "Gate",
     "Goal",

@@ -1,9 +1,16 @@
 """Episodes: find them, look at one, see what it was judged to be and what it went into."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from time import monotonic, sleep
 
+from flywheel.client.answers import understood
 from flywheel.client.wire import Wire
+from flywheel.core.errors import WaitTimeoutError
+
+PATIENCE_S = 300.0
+POLL_S = 1.0
+ACCEPTED = 202
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +64,8 @@ class EpisodeDetail(Episode):
     facts: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     """What relabelling needs -> shape [T, R, F]."""
     labels: tuple[Label, ...] = ()
+    has_video: bool = False
+    """Asking for one that was not made makes it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +80,18 @@ class EpisodeLineage:
     """Versions whose data cannot be read any more."""
     recalled_by: tuple[int, ...] = ()
     """Recalls that keep it out of later training."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Filming:
+    """How far a video is that is not there yet."""
+
+    state: str
+    """queued or rendering."""
+    done: int
+    """Frames."""
+    total: int
+    """Frames; 0: not known yet."""
 
 
 class Episodes:
@@ -98,3 +119,27 @@ class Episodes:
     def lineage(self, episode_id: str) -> EpisodeLineage:
         """Looks into the data of each version: it may take a while."""
         return self._wire.get(EpisodeLineage, "episodes", episode_id, "lineage")
+
+    def video(
+        self, episode_id: str, *, timeout_s: float = PATIENCE_S, heard: Callable[[Filming], None] | None = None
+    ) -> bytes:
+        """MP4. Waits while it is made, and tells `heard` how far it is.
+
+        WaitTimeoutError: it is not there after `timeout_s`. ApiConflictError: the episode cannot be replayed as it was
+        recorded. ApiError 501: the service's machine cannot render.
+        """
+        deadline = monotonic() + timeout_s
+        while True:
+            # Through the service: its object storage may not be reachable from here.
+            answer = self._wire.fetch("episodes", episode_id, "video", params={"redirect": False})
+            if answer.status_code != ACCEPTED:
+                return answer.content
+            filming = understood(answer.content, Filming, of=answer)
+            if heard is not None:
+                heard(filming)
+            left_s = deadline - monotonic()
+            if left_s <= 0:
+                raise WaitTimeoutError(
+                    f"the video of {episode_id} is {filming.state} after {timeout_s:g} s; it goes on"
+                )
+            sleep(min(POLL_S, left_s))

@@ -51,6 +51,10 @@ class Wire:
         answer = self._ask("GET", path, params=params, patience_s=patience_s)
         return understood(answer.content, view, of=answer)
 
+    def fetch(self, *path: object, params: Params | None = None) -> httpx2.Response:
+        """Whatever is there, as it is: what a success means is for who asks to tell."""
+        return self._ask("GET", path, params=params)
+
     def post(
         self,
         view: type[View],

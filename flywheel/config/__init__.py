@@ -6,7 +6,7 @@ from typing import Annotated, Any, Self
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
-from flywheel.config.control import ControlConfig, OidcConfig, WebhooksConfig
+from flywheel.config.control import ControlConfig, Filmed, OidcConfig, VideosConfig, WebhooksConfig
 from flywheel.config.gate import GateConfig, LabelErrorsConfig
 from flywheel.config.learner import Algorithm, NetworkConfig, TrainConfig
 from flywheel.config.mixture import MixtureConfig
@@ -32,6 +32,7 @@ __all__ = [
     "Config",
     "ControlConfig",
     "EvaluateConfig",
+    "Filmed",
     "GateConfig",
     "GoalSuite",
     "GymSuite",
@@ -50,6 +51,7 @@ __all__ = [
     "StorageConfig",
     "Suite",
     "TrainConfig",
+    "VideosConfig",
     "WebhooksConfig",
     "load",
     "overridden",

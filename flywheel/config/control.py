@@ -1,10 +1,12 @@
 """Settings of the service that an operations team drives."""
 
+from enum import StrEnum
 from typing import Annotated
 
 from pydantic import Field
 
-from flywheel.config.section import Section, Share
+from flywheel.config.section import Count, Section, Share
+from flywheel.core.episode import Outcome
 
 Hours = Annotated[float, Field(gt=0.0)]
 
@@ -35,6 +37,30 @@ class WebhooksConfig(Section):
     """Deliver to link-local addresses and those of clouds' metadata services too, where credentials can be had."""
 
 
+class Filmed(StrEnum):
+    """Which of the policy's own episodes become videos without being asked for."""
+
+    NONE = "none"
+    FAILURES = "failures"
+    ALL = "all"
+    """Failures first."""
+
+
+class VideosConfig(Section):
+    """Episodes to look at. Any can be asked for at any time; making one takes seconds of a core."""
+
+    filmed: Filmed = Filmed.NONE
+    """Of each iteration's collection and evaluation, once both are over: `none`, `failures`, or `all`."""
+    per_task: Count = 3
+    """At most so many of each task in each iteration, those of the evaluation first."""
+    queue: Count = 8
+    """Videos that may wait in one process of the service; who asks for another is told to come back."""
+
+    def wants(self, outcome: Outcome) -> bool:
+        """Whether an episode that ended so is filmed without being asked for."""
+        return self.filmed is Filmed.ALL or (self.filmed is Filmed.FAILURES and outcome is Outcome.FAILURE)
+
+
 class ControlConfig(Section):
     """The REST API and the service behind it."""
 
@@ -50,5 +76,6 @@ class ControlConfig(Section):
     """Of one principal; those without a valid token share a tenth of it per address."""
     failed_episodes_rate: Share = 0.2
     """Share of the episodes of a collect or evaluate stage that may end by an error before webhooks are told."""
+    videos: VideosConfig = VideosConfig()
     webhooks: WebhooksConfig = WebhooksConfig()
     oidc: OidcConfig | None = None

@@ -28,3 +28,5 @@ class RetentionConfig(Section):
     """Policy versions that were live before the live one and whose data garbage collection keeps."""
     grace_hours: Annotated[float, Field(ge=0.0)] = 168.0
     """Files younger than this are never garbage: a process may be about to commit them."""
+    video_days: Annotated[float, Field(gt=0.0)] | None = None
+    """Videos older than this are garbage; null: they stay as long as their episode. Each can be made again."""

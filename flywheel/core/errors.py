@@ -24,6 +24,10 @@ FlywheelError
 ├── EnvironmentFailure   an environment raised, hung or returned nonsense
 ├── TrainingError        the training job failed
 ├── EndpointError        the endpoint does not serve what it should
+├── FilmingError         an episode cannot be shown
+│   ├── OtherReplayError     its replay is not the episode that was recorded
+│   ├── RenderingError       this machine cannot render it
+│   └── FilmingBusyError     as many videos wait as may; later it may be
 └── ServiceError         what a client asked of a running service was not done
     ├── UnreachableError     no service answers
     ├── WaitTimeoutError     what was waited for is not over in time
@@ -132,6 +136,22 @@ class TrainingError(FlywheelError):
 
 class EndpointError(FlywheelError):
     """The endpoint does not serve what it should."""
+
+
+class FilmingError(FlywheelError):
+    """An episode cannot be shown."""
+
+
+class OtherReplayError(FilmingError):
+    """Its replay is not the episode that was recorded: both, in words."""
+
+
+class RenderingError(FilmingError):
+    """This machine cannot render it."""
+
+
+class FilmingBusyError(FilmingError):
+    """As many videos wait as may; later it may be."""
 
 
 class ServiceError(FlywheelError):

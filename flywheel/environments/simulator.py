@@ -12,7 +12,7 @@ from flywheel.core.errors import ConfigError, EnvironmentFailure
 Frame = NDArray[np.uint8]
 """[H, W, 3], red, green and blue."""
 
-FRAME_PIXELS = 240
+FRAME_PIXELS = 480
 """Height and width of a frame."""
 
 _MAX_GEOMS = 10_000
@@ -43,6 +43,8 @@ class Camera:
     def __init__(self, model: mujoco.MjModel, view: View | None) -> None:
         """None: the model's own camera named `track`, or all of the model. ConfigError: this machine cannot render."""
         model.vis.quality.shadowsize = min(model.vis.quality.shadowsize, _SHADOW_PIXELS)
+        model.vis.global_.offwidth = max(model.vis.global_.offwidth, FRAME_PIXELS)
+        model.vis.global_.offheight = max(model.vis.global_.offheight, FRAME_PIXELS)
         try:
             self._gl = mujoco.GLContext(FRAME_PIXELS, FRAME_PIXELS)
             self._gl.make_current()

@@ -34,6 +34,8 @@ def open_plane(config: Config, store: str, watch: Watch) -> Plane:
         episodes=workshop.episodes,
         labels=workshop.labels,
         policies=workshop.policies,
+        videos=workshop.videos,
+        darkroom=workshop.darkroom(),
         watch=watch,
         lineage=Tracer(store=workshop.whole),
         identify=first_of([TokenIdentity(control=following(store), now=utc_now), *_providers(config)]),

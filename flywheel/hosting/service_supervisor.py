@@ -2,6 +2,7 @@
 
 import logging
 import os
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
 from threading import Thread
@@ -12,19 +13,20 @@ import ray
 
 from flywheel import loop, wiring
 from flywheel.cluster.serving import Neighbourhood, ServeEndpoint
-from flywheel.config import Config, Overrides, overridden
+from flywheel.config import Config, Filmed, Overrides, overridden
 from flywheel.core.control import IterationStatus
 from flywheel.core.errors import FlywheelError
 from flywheel.core.iteration import Iteration
 from flywheel.hosting.description import IDENTIFY, control_application
 from flywheel.hosting.plane import signing_key
 from flywheel.journal import Progress
-from flywheel.ports import Ports
+from flywheel.ports import Chronicle, Ports
 from flywheel.service.campaigns import Campaigns
 from flywheel.service.courier import Perseverance
 from flywheel.service.deliveries import Deliveries
 from flywheel.service.driver import SUPERVISOR, Driver
 from flywheel.service.failures import Failures
+from flywheel.service.footage import Footage
 from flywheel.service.hearing import Hearing
 from flywheel.service.pedal import Pedal
 from flywheel.service.posting import Poster
@@ -101,6 +103,7 @@ class ServiceSupervisor:
             Failures(
                 chronicle=self._chronicle, records=workshop.records, allowed=config.control.failed_episodes_rate
             ).tick,
+            *_footage(workshop, self._chronicle),
         )
         Deliveries(
             chronicle=self._chronicle,
@@ -145,6 +148,22 @@ class ServiceSupervisor:
             sleep(TICK_S / 4)
         log.error("what was told to stop did not within %g s: this supervisor ends", HARD_STOP_S)
         os._exit(1)
+
+
+def _footage(workshop: Workshop, chronicle: Chronicle) -> list[Callable[[], None]]:
+    """The tick that has episodes filmed, where the settings want any."""
+    videos = workshop.config.control.videos
+    if videos.filmed is Filmed.NONE:
+        return []
+    footage = Footage(
+        chronicle=chronicle,
+        episodes=workshop.episodes,
+        videos=workshop.videos,
+        darkroom=workshop.darkroom(),
+        wanted=videos.wants,
+        per_task=videos.per_task,
+    )
+    return [footage.tick]
 
 
 def ensure(config: Config, store: str) -> Any:

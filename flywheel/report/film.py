@@ -1,26 +1,18 @@
-"""Film strips: which episodes are shown, and their pictures, made in a process of its own."""
+"""Film strips: which episodes are shown, and their pictures."""
 
-import json
-import os
-import re
-import subprocess
-import sys
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
-from flywheel.core.episode import Episode, EpisodeSummary, Outcome, Source
+from flywheel.core.episode import EpisodeSummary, Outcome, Source
+from flywheel.filming.studio import Footage, Shot, Studio
 from flywheel.ports import EpisodeTable
+from flywheel.report.clusters import clusters
 from flywheel.report.schema import Report
 
-BACKENDS = ("egl", "osmesa")
-"""Ways for MuJoCo to render without a display, in the order in which they are tried."""
-
-TIMEOUT_S = 180.0
-"""For all episodes of one suite."""
+MOST_FAILURES = 100
+"""Of a task that are looked at."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,36 +32,56 @@ class Strip:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Rendered:
-    """What the process left for one episode."""
+class Scene:
+    """An episode that is shown, for itself or for others."""
 
-    image: bytes | None
-    problem: str | None
+    episode: EpisodeSummary
+    stands_for: str = ""
+    """How many others end like it, in words."""
 
 
-def choose(
-    summaries: Sequence[EpisodeSummary], *, policy_version: str | None, tasks: Sequence[str]
-) -> list[EpisodeSummary]:
-    """Per task a success and a failure of the version, where there are any; else of the newest version that has one.
+def choose(episodes: EpisodeTable, *, policy_version: str | None, tasks: Sequence[str]) -> list[Scene]:
+    """Per task a success of the version, and of its failures one for each way to end; of a version that has none, the
+    newest other's.
 
-    Final episodes come before those of evaluations. A success is the one with the median time among its like.
+    Final episodes come before those of evaluations. The success is the one with the median time among its like.
     """
-    chosen = []
+    summaries, scenes = episodes.summaries(), list[Scene]()
     for task in tasks:
-        for outcome in (Outcome.SUCCESS, Outcome.FAILURE):
-            fitting = [
-                episode
-                for episode in summaries
-                if episode.task == task
-                and episode.outcome is outcome
-                and episode.source in (Source.FINAL, Source.EVALUATION)
-            ]
-            if fitting:
-                best = max(_preference(episode, policy_version) for episode in fitting)
-                alike = [episode for episode in fitting if _preference(episode, policy_version) == best]
-                alike.sort(key=lambda episode: (episode.time_to_success_s or 0.0, episode.episode_id))
-                chosen.append(alike[len(alike) // 2])
-    return chosen
+        successes, failures = (
+            _preferred(summaries, task, outcome, policy_version) for outcome in (Outcome.SUCCESS, Outcome.FAILURE)
+        )
+        successes.sort(key=lambda episode: (episode.time_to_success_s or 0.0, episode.episode_id))
+        scenes += [Scene(episode=successes[len(successes) // 2])] if successes else []
+        scenes += _ways_to_fail(failures, episodes) if failures else []
+    return scenes
+
+
+def _preferred(
+    summaries: Sequence[EpisodeSummary], task: str, outcome: Outcome, policy_version: str | None
+) -> list[EpisodeSummary]:
+    """Of one version, one iteration and one source."""
+    fitting = [
+        episode
+        for episode in summaries
+        if episode.task == task and episode.outcome is outcome and episode.source in (Source.FINAL, Source.EVALUATION)
+    ]
+    best = max((_preference(episode, policy_version) for episode in fitting), default=None)
+    return [episode for episode in fitting if _preference(episode, policy_version) == best]
+
+
+def _ways_to_fail(failures: Sequence[EpisodeSummary], episodes: EpisodeTable) -> list[Scene]:
+    """Of many, some are looked at, evenly chosen."""
+    looked_at = failures[:: -(-len(failures) // MOST_FAILURES)]
+    known = {some.episode_id: some for some in looked_at}
+    found = clusters(list(episodes.read(episode_ids=list(known))))
+    return [
+        Scene(
+            episode=known[cluster.medoid],
+            stands_for=f"{cluster.num_episodes} of {len(known)} failures end like this" if len(known) > 1 else "",
+        )
+        for cluster in found
+    ]
 
 
 def film_strips(
@@ -77,24 +89,26 @@ def film_strips(
     episodes: EpisodeTable,
     *,
     suites: Mapping[str, Mapping[str, Any]],
-    backends: Sequence[str] = BACKENDS,
+    studio: Studio,
 ) -> tuple[list[Strip], str | None]:
-    """A success and a failure of each task, and a sentence where nothing could be rendered.
+    """Those of the chosen episodes, and a sentence where nothing could be rendered.
 
     `suites`: task -> its suite's section of the configuration, as plain values.
     """
     version = report.final.policy_version if report.final else report.iterations[-1].live
-    chosen = choose(episodes.summaries(), policy_version=version, tasks=list(report.data.tasks))
-    if not chosen:
+    scenes = choose(episodes, policy_version=version, tasks=list(report.data.tasks))
+    if not scenes:
         return [], "There are no evaluated episodes to show yet."
+    chosen = [scene.episode for scene in scenes]
     whole = {episode.episode_id: episode for episode in episodes.read(episode_ids=[some.episode_id for some in chosen])}
-    rendered: dict[str, _Rendered] = {}
+    taken: dict[str, Footage] = {}
     for suite in _distinct([suites[some.task] for some in chosen]):
-        mine = [whole[some.episode_id] for some in chosen if suites[some.task] == suite]
-        rendered |= _render(mine, suite, backends)
-    strips = [_strip(some, rendered[some.episode_id]) for some in chosen]
+        mine = [some.episode_id for some in chosen if suites[some.task] == suite]
+        shots = [Shot(episode=whole[name], caption=None) for name in mine]
+        taken |= dict(zip(mine, studio.take(shots, suite=suite), strict=True))
+    strips = [_strip(scene, taken[scene.episode.episode_id]) for scene in scenes]
     if all(strip.image is None for strip in strips):
-        problem = next(iter(rendered.values())).problem
+        problem = next((footage.problem for footage in taken.values() if footage.problem), _OTHERWISE)
         return [], f"This machine cannot render the episodes ({problem}), so there are no film strips here."
     return strips, None
 
@@ -107,60 +121,19 @@ def _distinct(sections: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     return [section for index, section in enumerate(sections) if section not in sections[:index]]
 
 
-def _render(episodes: Sequence[Episode], suite: Mapping[str, Any], backends: Sequence[str]) -> dict[str, _Rendered]:
-    """Episode id -> its picture. What one backend could not render is tried with the next."""
-    done: dict[str, _Rendered] = {}
-    problem = "no backend to render with"
-    for backend in backends:
-        waiting = [episode for episode in episodes if episode.episode_id not in done]
-        if waiting:
-            with TemporaryDirectory() as folder:
-                problem = _run(Path(folder), waiting, suite, backend)
-                done |= _collect(Path(folder), waiting)
-    missing = [episode.episode_id for episode in episodes if episode.episode_id not in done]
-    return done | dict.fromkeys(missing, _Rendered(image=None, problem=problem))
-
-
-def _run(folder: Path, episodes: Sequence[Episode], suite: Mapping[str, Any], backend: str) -> str:
-    """Returns what went wrong; of no meaning where nothing did."""
-    request = {
-        "suite": dict(suite),
-        "episodes": [
-            {"task": episode.task, "seed": episode.seed, "actions": episode.actions.tolist()} for episode in episodes
-        ],
-    }
-    (folder / "request.json").write_text(json.dumps(request), encoding="utf-8")
-    environment = os.environ | {"MUJOCO_GL": backend, "PYOPENGL_PLATFORM": backend}
-    command = [sys.executable, "-m", "flywheel.report.filmstrip", str(folder)]
-    try:
-        ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
-    except subprocess.TimeoutExpired:
-        return f"{backend}: not done after {TIMEOUT_S:.0f} s"
-    errors = re.findall(r"^[\w.]*(?:Error|Failure|Exception)\b.*$", ended.stderr, flags=re.MULTILINE)
-    return f"{backend}: {errors[-1] if errors else f'exit code {ended.returncode}'}"
-
-
-def _collect(folder: Path, episodes: Sequence[Episode]) -> dict[str, _Rendered]:
-    """The notes are written after the pictures: an episode without one was not finished."""
-    found = {}
-    for index, episode in enumerate(episodes):
-        note = folder / f"{index}.json"
-        if note.exists():
-            success = json.loads(note.read_text(encoding="utf-8"))["success"]
-            problem = None if success == (episode.outcome is Outcome.SUCCESS) else _OTHERWISE
-            found[episode.episode_id] = _Rendered(image=(folder / f"{index}.webp").read_bytes(), problem=problem)
-    return found
-
-
 _OTHERWISE = "the replay ended otherwise than the record says"
 
 
-def _strip(episode: EpisodeSummary, rendered: _Rendered) -> Strip:
+def _strip(scene: Scene, footage: Footage) -> Strip:
+    episode = scene.episode
     success = episode.outcome is Outcome.SUCCESS
     took = f"after {episode.time_to_success_s:.2f} s" if episode.time_to_success_s is not None else ""
     ended = took or f"in {episode.num_decisions} decisions"
     stage = "final assessment" if episode.source is Source.FINAL else f"evaluation of iteration {episode.iteration}"
     caption = f"{ended} · {episode.behaviour_policy}, {stage} · seed {episode.seed} · {episode.episode_id}"
-    if rendered.problem is not None:
-        caption += f" · {rendered.problem}"
-    return Strip(task=episode.task, success=success, caption=caption, image=rendered.image)
+    if scene.stands_for:
+        caption = f"{scene.stands_for} · {caption}"
+    problem = footage.problem or (None if footage.outcome is episode.outcome else _OTHERWISE)
+    if problem is not None:
+        caption += f" · {problem}"
+    return Strip(task=episode.task, success=success, caption=caption, image=footage.data)

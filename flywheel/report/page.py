@@ -143,8 +143,8 @@ def _film(report: Report, strips: Sequence[Strip], note: str | None) -> str:
         parts.append(f'<div class="film"><h3>{escape(name)}</h3>{shown}</div>')
     return f"""<section>
 <h2>Episodes</h2>
-<p class="lead">A typical success and a failure of each task, the last version&rsquo;s where it has one, replayed from
-the recorded seed and actions. Time runs from left to right.</p>
+<p class="lead">Of each task a typical success, and the most typical failure of each way to fail, the last
+version&rsquo;s where it has one, replayed from the recorded seed and actions. Time runs from left to right.</p>
 {"".join(parts)}
 </section>"""
 

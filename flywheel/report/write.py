@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from flywheel.filming.studio import Studio
 from flywheel.ports import EpisodeTable, Records
 from flywheel.report.film import film_strips
 from flywheel.report.page import page
@@ -28,7 +29,7 @@ def write_report(
     """
     report = build_report(records, config)
     put(REPORT_JSON, (report.model_dump_json(indent=2) + "\n").encode())
-    strips, note = film_strips(report, episodes, suites=_suites(config)) if film else ([], None)
+    strips, note = film_strips(report, episodes, suites=_suites(config), studio=Studio()) if film else ([], None)
     put(REPORT_HTML, page(report, strips, film_note=note).encode())
     return report
 

@@ -7,7 +7,7 @@ from flywheel.core.control import Control
 from flywheel.core.entry import Action, Draft, Entry
 from flywheel.core.iteration import Stage
 from flywheel.ports import Chronicle, Records
-from flywheel.service.history import History, num_episodes
+from flywheel.service.history import History, newest_start, num_episodes
 
 WATCHED: Final = (Stage.COLLECT, Stage.EVALUATE)
 
@@ -25,7 +25,7 @@ class Failures:
     def tick(self) -> list[Entry]:
         """StoreError: the store does not answer; the next call tries again."""
         control, made = self._chronicle.control(), []
-        for entry in control.entries[_newest_start(control) if self._next is None else self._next :]:
+        for entry in control.entries[newest_start(control) if self._next is None else self._next :]:
             if entry.action is Action.STAGE_COMPLETED and entry.details["stage"] in WATCHED:
                 made.append(self._look(entry.subject_number, Stage(entry.details["stage"])))
             self._next = entry.number + 1
@@ -48,9 +48,3 @@ class Failures:
             )
 
         return self._chronicle.append(decide)
-
-
-def _newest_start(control: Control) -> int:
-    """The entry with which the newest iteration began; it has one more for each process that went on with it."""
-    starts = [entry for entry in control.entries if entry.action is Action.ITERATION_STARTED]
-    return next((entry.number for entry in starts if entry.subject == starts[-1].subject), len(control.entries))

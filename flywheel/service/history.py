@@ -7,6 +7,7 @@ from typing import Any
 
 from flywheel.core.campaign import CampaignStep
 from flywheel.core.control import Control, IterationState, IterationStatus
+from flywheel.core.entry import Action
 from flywheel.core.iteration import Stage, record_key
 from flywheel.ports import Records
 
@@ -95,3 +96,9 @@ def mean_success(results: Results | None) -> float | None:
 def num_episodes(results: Results) -> int:
     """Scored or not."""
     return sum(result[name] for result in results.values() for name in ("episodes", "errors", "unscored"))
+
+
+def newest_start(control: Control) -> int:
+    """The entry with which the newest iteration began; it has one more for each process that went on with it."""
+    starts = [entry for entry in control.entries if entry.action is Action.ITERATION_STARTED]
+    return next((entry.number for entry in starts if entry.subject == starts[-1].subject), len(control.entries))

@@ -5,6 +5,7 @@ records/<key>.json                              immutable records
 episodes/, labels/                              Delta tables
 policies/<policy id>/                           files of a policy version, manifest.json last
 checkpoints/<policy id>/<update>/               files to go on training from, manifest.json last
+videos/<episode id>.mp4                         made when somebody wants to look
 quarantine/<time>/<key>                         what a repair took out of the way
 probe-<name>                                    there for a moment while a run starts
 """
@@ -16,6 +17,7 @@ RECORDS = "records/"
 MANIFEST = "manifest.json"
 POLICIES = "policies/"
 CHECKPOINTS = "checkpoints/"
+VIDEOS = "videos/"
 
 
 def record(key: str) -> str:
@@ -41,6 +43,11 @@ def checkpoints(policy_id: str) -> str:
 def checkpoint(policy_id: str, update: int) -> str:
     """The folder of one checkpoint; padded so that keys sort like updates."""
     return f"{checkpoints(policy_id)}{update:09d}/"
+
+
+def video(episode_id: str) -> str:
+    """The object that shows an episode."""
+    return f"{VIDEOS}{episode_id}.mp4"
 
 
 def quarantined(time: str, key: str) -> str:

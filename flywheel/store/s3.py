@@ -66,11 +66,10 @@ class S3Bucket:
         return f"S3Bucket({self._shown('')!r})"
 
     def put(self, key: str, data: bytes) -> None:
-        kind = mimetypes.guess_type(key)[0] or "application/octet-stream"
         self._call(
             key,
             lambda name: self._client.put_object(
-                self._bucket, name, io.BytesIO(data), len(data), content_type=kind, part_size=PART_BYTES
+                self._bucket, name, io.BytesIO(data), len(data), content_type=_kind(key), part_size=PART_BYTES
             ),
         )
 
@@ -196,6 +195,7 @@ class S3Bucket:
         headers: dict[str, Any] = {
             "Host": url.netloc,
             "If-None-Match": "*",
+            "Content-Type": _kind(name),
             "x-amz-content-sha256": digest,
             "x-amz-date": to_amz_date(date),
         }
@@ -232,3 +232,8 @@ class S3Bucket:
 
     def _shown(self, key: str) -> str:
         return f"s3://{self._bucket}/{self._prefix}{key}"
+
+
+def _kind(name: str) -> str:
+    """Media type, for those who read it without us."""
+    return mimetypes.guess_type(name)[0] or "application/octet-stream"

@@ -13,6 +13,7 @@ from flywheel.upkeep.files import parts
 from flywheel.upkeep.finding import Area, Progress
 from flywheel.upkeep.kept import Kept, kept
 from flywheel.upkeep.ledger import GARBAGE, next_key
+from flywheel.upkeep.videos import videos
 
 KEYS_PER_RECORD = 10_000
 """Bounds the size of one record."""
@@ -40,10 +41,20 @@ class GarbagePlan:
         return sum(some.entry.num_bytes for some in self.garbage)
 
 
-def plan_garbage(store: Store, *, rollback_versions: int, grace: timedelta, now: datetime) -> GarbagePlan:
-    """StoreError: something is damaged, so that nobody can tell what is needed."""
+def plan_garbage(
+    store: Store, *, rollback_versions: int, grace: timedelta, now: datetime, video_age: timedelta | None = None
+) -> GarbagePlan:
+    """`video_age`: older videos go; None: they stay as long as their episode.
+
+    StoreError: something is damaged, so that nobody can tell what is needed.
+    """
     keeping, before = kept(store, rollback_versions=rollback_versions), now - grace
-    found = [*_of_tables(store, keeping), *_of_policies(store, keeping), *_of_checkpoints(store, keeping)]
+    found = [
+        *_of_tables(store, keeping),
+        *_of_policies(store, keeping),
+        *_of_checkpoints(store, keeping),
+        *_of_videos(store, keeping, made_before=None if video_age is None else now - video_age),
+    ]
     return GarbagePlan(
         kept=keeping, before=before, garbage=tuple(some for some in found if some.entry.modified_at < before)
     )
@@ -96,6 +107,16 @@ def _of_checkpoints(store: Store, keeping: Kept) -> Iterator[Garbage]:
         if over or (policy_id != keeping.in_training and store.policies.version(policy_id) is not None):
             for entry in entries:
                 yield Garbage(area=Area.CHECKPOINTS, entry=entry)
+
+
+def _of_videos(store: Store, keeping: Kept, *, made_before: datetime | None) -> Iterator[Garbage]:
+    """Of episodes that are gone, and old ones. Who asks for such a video again has it made again."""
+    found = videos(store)
+    versions = keeping.versions[layout.EPISODES] if found else ()
+    known = {some.episode_id for version in versions for some in store.episodes.summaries(version=version)}
+    for episode_id, entry in found.items():
+        if episode_id not in known or (made_before is not None and entry.modified_at < made_before):
+            yield Garbage(area=Area.VIDEOS, entry=entry)
 
 
 def _record(store: Store, plan: GarbagePlan, some: Sequence[Garbage]) -> str:

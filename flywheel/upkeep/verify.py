@@ -12,6 +12,7 @@ from flywheel.upkeep.finding import Finding, Kind, Progress
 from flywheel.upkeep.ledger import Ledger, read_ledger
 from flywheel.upkeep.rows import Rows, check_joins, read_rows
 from flywheel.upkeep.transactions import check_transactions
+from flywheel.upkeep.videos import check_videos, videos
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +54,7 @@ def verify(store: Store, *, quick: bool = False, progress: Progress = lambda wha
         known = frozenset(finding.key for finding in findings if finding.kind is not Kind.LEFTOVER)
         rows = read_rows(store, tables, known, progress)
         findings += [*rows.findings, *check_joins(tables, rows, ledger.pairs)]
+        findings += check_videos(store, tables[layout.EPISODES], rows)
     needed = frozenset(key for found in tables.values() for key in found.newest_keys)
     return Inspection(
         findings=tuple(sorted(set(_excused(findings, ledger.lost, needed)), key=_worst_first)),
@@ -98,5 +100,6 @@ def _counts(store: Store, ledger: Ledger, tables: Mapping[str, TableFiles], rows
         "files of tables": sum(len(found.files) for found in tables.values()),
         "bytes of tables": sum(file.num_bytes for found in tables.values() for file in found.files.values()),
         "episodes": len({episode_id for known in rows.episodes.values() for episode_id in known}),
+        "videos": len(videos(store)),
         "labels": sum(len(known) for known in rows.labels.values()),
     }
