@@ -1,5 +1,6 @@
 """The service as an operations team meets it: `flywheel up`, requests, `flywheel down`."""
 
+import json
 import subprocess
 import sys
 import time
@@ -114,8 +115,11 @@ def counted(service: Service) -> None:
     assert value(text, "flywheel_collectors") > 0
     assert value(text, "flywheel_episode_decisions_total") > 0
     assert value(text, "flywheel_store_requests_total", operation="put", outcome="ok") > 0
-    # Ray's agent sends nothing before it has heard from its processes.
-    wait_for(lambda: "\nray_" in httpx2.get(service.ray_metrics_url).text, "Ray's metrics are there")
+    ours, _, rays = json.loads(Path(service.targets_file).read_text())
+    assert f"http://{ours['targets'][0]}{ours['labels']['__metrics_path__']}" == f"{service.url}/metrics"
+    # Ray's agent has nothing to say before it has heard from its processes.
+    (agent,) = rays["targets"]
+    wait_for(lambda: "\nray_" in httpx2.get(f"http://{agent}/metrics").text, "Ray's metrics are there")
 
 
 def test_the_policy_endpoint_answers_those_who_may_act(service: Service, client: Flywheel, workshop: Workshop):

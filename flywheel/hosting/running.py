@@ -17,7 +17,7 @@ from flywheel import services, wiring
 from flywheel.cluster.session import NODE_ADDRESS
 from flywheel.config import Config
 from flywheel.core.errors import ConfigError, FlywheelError
-from flywheel.hosting import keeper
+from flywheel.hosting import host, keeper
 from flywheel.hosting.keys import token_in
 from flywheel.services import Service, is_alive
 from flywheel.store.chronicle import utc_now
@@ -45,6 +45,11 @@ class Files:
         return services.folder() / f"{self.name}.token"
 
     @property
+    def targets(self) -> Path:
+        """The host writes it."""
+        return host.targets_file(self.asked)
+
+    @property
     def log(self) -> Path:
         return services.folder() / f"{self.name}.log"
 
@@ -59,7 +64,7 @@ def up(config: Config, store: str) -> Service:
         raise ConfigError(
             f"{config.name} is up at {known.url}, process {known.pid}: `flywheel down {config.name}` ends it"
         )
-    config = _with_ports(config)
+    config = _with_port(config)
     store = store if "://" in store else str(Path(store).resolve())
     wiring.check(config, store)
     files = Files(name=config.name)
@@ -82,7 +87,7 @@ def up(config: Config, store: str) -> Service:
         token_file=str(files.token),
         pid=process.pid,
         started_at=utc_now(),
-        ray_metrics_url=f"http://{NODE_ADDRESS}:{config.control.ray_metrics_port}/metrics",
+        targets_file=str(files.targets),
     )
     services.write(service)
     try:
@@ -135,14 +140,13 @@ def _tail(log: Path, begins: int) -> str:
     return "\n".join(lines[-TAIL_LINES:]) + f"\n(all of it: {log})"
 
 
-def _with_ports(config: Config) -> Config:
+def _with_port(config: Config) -> Config:
     """ConfigError: somebody else listens there."""
     control = config.control
-    ports = {
-        "port": _free_port("port", control.host, control.port),
-        "ray_metrics_port": _free_port("ray_metrics_port", NODE_ADDRESS, control.ray_metrics_port),
-    }
-    return config.model_copy(update={"control": control.model_copy(update=ports)})
+    if control.ray_metrics_port:
+        _free_port("ray_metrics_port", NODE_ADDRESS, control.ray_metrics_port)
+    port = _free_port("port", control.host, control.port)
+    return config.model_copy(update={"control": control.model_copy(update={"port": port})})
 
 
 def _free_port(setting: str, host: str, wanted: int) -> int:
