@@ -35,7 +35,8 @@ Whatever is asked for becomes an entry of one ordered history, which is the audi
 the page before. Requests that start work need an `Idempotency-Key` and answer 202 with the `Location` of what they
 made. Answers to GET carry an `ETag`; changes that take `If-Match` are refused with 412 if it no longer holds.
 
-Every request needs a bearer token, but for `/healthz`, `/readyz` and this document, `/v1/openapi.json`.
+Every request needs a bearer token, but for `/healthz`, `/readyz` and this document, `/v1/openapi.json`; and
+`/metrics`, for Prometheus, unless the configuration closes it.
 """
 ROUTERS = (
     iterations.router,
