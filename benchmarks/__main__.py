@@ -8,6 +8,7 @@ from pathlib import Path
 from benchmarks import (
     collectors,
     curves,
+    exporters,
     floors,
     formats,
     gate,
@@ -43,6 +44,8 @@ def main() -> None:
         gate.measure()
     elif chosen.what == "metrics":
         metrics.measure()
+    elif chosen.what == "exporters":
+        exporters.measure()
     elif chosen.what == "promotions":
         promotions.measure(chosen.store, num_pairs=chosen.pairs)
     else:
@@ -76,6 +79,7 @@ def _arguments() -> argparse.Namespace:
     again.add_argument("--pairs", type=int, default=promotions.NUM_PAIRS)
     kinds.add_parser("gate", help="of the promotion gate by simulation: false promotions and power")
     kinds.add_parser("metrics", help="what figures cost those that make them")
+    kinds.add_parser("exporters", help="of metrics: live ones in the loop of updates, and a scrape of a long history")
     against = kinds.add_parser("formats", help="of the store against Minari and plain pyarrow")
     against.add_argument("--episodes", type=int, default=formats.NUM_EPISODES)
     against.add_argument("--rounds", type=int, default=formats.ROUNDS)

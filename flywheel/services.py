@@ -23,6 +23,8 @@ class Service:
     pid: int
     started_at: str
     """RFC 3339."""
+    targets_file: str
+    """What Prometheus should scrape, for its `file_sd_configs`; there while the service runs."""
 
     @property
     def is_up(self) -> bool:

@@ -17,7 +17,7 @@ from flywheel.cluster.session import RaySession
 from flywheel.core.behaviour import Behaviour
 from flywheel.core.episode import Episode, Outcome
 from flywheel.core.errors import CancelledError, CheckpointError, EnvironmentFailure, StoppedError
-from flywheel.ports import Notice, Part
+from flywheel.ports import Notice, Part, Spooled
 from flywheel.store.episodes import DeltaEpisodes
 from flywheel.store.objects import open_objects
 from flywheel.store.policies import ObjectPolicies
@@ -120,7 +120,11 @@ def but_for_iteration(episodes: list[Episode]) -> list[object]:
 
 def test_a_collector_killed_mid_way_loses_and_duplicates_nothing(rig: Rig):
     undisturbed, silent = rig.made({})
+    before = rig.collectors.counts()
     struck, listener = rig.made({4: "die once"})
+    after = rig.collectors.counts()
+    assert (after.alive, after.lost) == (2, before.lost + 1)
+    assert after.num_decisions >= before.num_decisions + sum(episode.num_decisions for episode in struck)
     assert but_for_iteration(struck) == but_for_iteration(undisturbed)
     assert silent.events == []
     assert len(listener.events) == 1
@@ -154,6 +158,9 @@ def test_a_missing_policy_is_told_as_what_it_is_and_collecting_goes_on(rig: Rig)
     assert len(rig.made({})[0]) == 10
 
 
+WAITING = Spooled(num_parts=1, num_bytes=7)
+
+
 class SlowWriter(DirectWriter):
     """Keeps each part back for longer than a hanging collector is waited for."""
 
@@ -170,7 +177,7 @@ class SlowWriter(DirectWriter):
         sleep(0.5)
         self._num_waits += 1
         if self._num_waits < 10:
-            return [Notice(message="the store is away")] if self._num_waits == 1 else [Notice()]
+            return [Notice(message="the store is away", spooled=WAITING)] if self._num_waits == 1 else [Notice()]
         self.num_waiting = 0
         return super().poll()
 
@@ -188,8 +195,10 @@ def test_a_collector_that_waits_for_the_store_is_not_taken_for_hanging(ray_sessi
     listener = Listener()
     try:
         parts, summaries = collectors.collect(counting_requests(3), DEMONSTRATOR, listener)
+        assert collectors.counts().spooled == (WAITING,)
     finally:
         collectors.close()
+    assert (collectors.counts().alive, collectors.counts().spooled) == (0, ())
     assert ([part.num_rows for part in parts], len(summaries)) == ([3], 3)
     assert listener.events == ["collector 0: the store is away"]
 

@@ -1,6 +1,6 @@
 import json
 from contextlib import contextmanager
-from threading import Condition
+from threading import Condition, Event
 
 import pytest
 from diary import Diary
@@ -46,6 +46,7 @@ class Town(Diary):
         super().__init__()
         self.records = AwaitedRecords()
         self.chronicle = self.another()
+        self.gave_up = Event()
 
     def hook(self, name, url, *actions):
         self.add(webhooks.create, name, url=url, actions=actions or (Action.POLICY_PROMOTED,))
@@ -69,6 +70,7 @@ class Town(Diary):
             perseverance=Perseverance(patience_s=patience_s, first_pause_s=0.001, longest_pause_s=0.01),
             now=self.now,
             poll_s=0.01,
+            gave_up=self.gave_up.set,
         )
         deliveries.start()
         try:
@@ -94,6 +96,7 @@ def test_an_entry_is_told_signed_and_recorded(town):
     assert ended == Delivery(
         webhook="ci", entry=number, state=DeliveryState.DELIVERED, attempts=1, status=204, problem="", at=town.time
     )
+    assert not town.gave_up.is_set()
     (arrived,) = receiver.delivered
     secret = signing_secret(KEY, "ci")
     # 2026-01-05T09:00:00Z
@@ -177,6 +180,7 @@ def test_what_is_too_old_is_given_up_and_those_after_it_are_told(town, caplog):
     assert ended.problem == "answered 500: Internal Server Error"
     assert town.ended("ci", new).state is DeliveryState.DELIVERED
     assert f"webhook ci: entry {old} is given up: answered 500" in caplog.text
+    assert town.gave_up.is_set()
 
 
 def test_who_refuses_is_not_asked_all_day(town):

@@ -5,7 +5,7 @@ from world import PUSH, REACH, World, skilled
 from flywheel.core.behaviour import Behaviour
 from flywheel.core.episode import EpisodeSummary, Outcome, Source
 from flywheel.core.errors import CancelledError, StoppedError
-from flywheel.stages.gather import gather, results
+from flywheel.stages.gather import gather, outcomes, results
 
 BEHAVIOUR = Behaviour(sampled=False)
 
@@ -112,3 +112,16 @@ def test_where_nothing_was_scored_there_is_no_rate_and_no_time():
     assert result["rate"] is None
     assert result["mean_time_to_success_s"] is None
     assert (result["lower"], result["upper"]) == (0.0, 1.0)
+
+
+def test_outcomes_of_several_results_are_added_up():
+    first = results(
+        [summary(REACH, Outcome.SUCCESS, 1.0), summary(REACH, Outcome.FAILURE), summary(PUSH, Outcome.ERROR)]
+    )
+    second = results([summary(REACH, Outcome.SUCCESS, 1.0), summary(REACH, Outcome.UNSCORED)])
+    none = dict.fromkeys(("success", "failure", "error", "unscored"), 0)
+    assert outcomes(first, None, second) == {
+        PUSH: none | {"error": 1},
+        REACH: none | {"success": 2, "failure": 1, "unscored": 1},
+    }
+    assert outcomes(None) == {}

@@ -7,6 +7,7 @@ from factories import content, random_episode, random_label
 from fakes import MemoryLabels
 
 from flywheel.core.errors import NotFoundError, StoreError
+from flywheel.ports import TableSize
 from flywheel.store.folder import LocalFolder
 from flywheel.store.labels import DeltaLabels
 from flywheel.store.objects import open_objects
@@ -36,6 +37,15 @@ def test_labels_are_read_as_they_were_written_by_episode_and_task(table):
     assert list(found) == [first.episode_id, second.episode_id]
     assert [content(label) for label in found[first.episode_id]] == [content(push), content(reach)]
     assert [content(label) for label in found[second.episode_id]] == [content(other)]
+
+
+def test_a_tables_size_is_that_of_its_newest_version(table):
+    assert table.size() == TableSize(version=0, num_bytes=0)
+    first, second = table.write([random_label(EPISODE)]), table.write([random_label(random_episode(1))])
+    assert table.commit([first], transaction="one") == 1
+    assert table.size() == TableSize(version=1, num_bytes=first.num_bytes)
+    table.commit([second], transaction="two")
+    assert table.size() == TableSize(version=2, num_bytes=first.num_bytes + second.num_bytes)
 
 
 def test_labels_of_some_episodes_are_read_alone(table):

@@ -55,6 +55,7 @@ def test_collectors_return_every_part_and_summary_and_tell_how_far_they_are():
     requests = [None, None]
     assert collectors.collect(requests, BEHAVIOUR, observer) == ([part("a"), part("b")], [first, second])
     assert observer.progressed == [(1, 2, {}), (2, 2, {})]
+    assert collectors.counts().num_decisions == first.num_decisions + second.num_decisions
     assert observer.events == []
 
 

@@ -17,6 +17,7 @@ SERVICE = services.Service(
     token_file="/state/token",
     pid=os.getpid(),
     started_at="2026-01-05T09:30:00.000Z",
+    targets_file="/state/tabletop.prometheus.yml",
 )
 
 

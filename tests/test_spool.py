@@ -8,7 +8,7 @@ from factories import random_episode
 from odd_store import OddStore
 
 from flywheel.core.behaviour import Behaviour
-from flywheel.ports import Notice, Part
+from flywheel.ports import Notice, Part, Spooled
 from flywheel.store.episodes import DeltaEpisodes
 from flywheel.store.objects import open_objects
 from flywheel.store.retries import Patience
@@ -73,12 +73,14 @@ def test_what_waits_is_written_in_order_when_the_store_is_back(odd, tmp_path):
     assert "the store answers 503" in told(first)
     assert f"episodes wait in {tmp_path}" in told(first)
     assert writer.num_waiting == len(kept(tmp_path)) == 3
+    assert first[-1].spooled == Spooled(num_parts=3, num_bytes=sum(kept(tmp_path)))
     assert writer.wait() == [Notice()]
     odd.away = False
     news = drained(writer)
     assert parts_of(news) == [1, 2, 3]
     assert "the store is back: 3 part(s) that waited are written" in told(news)
     assert (kept(tmp_path), len(odd.stored)) == ([], 3)
+    assert [some.spooled for some in news if isinstance(some, Notice) and some.spooled][-1] == Spooled()
     add(writer, 7)
     assert parts_of(writer.poll()) == [1]
 
@@ -95,7 +97,9 @@ def test_a_full_spool_keeps_its_bound_and_the_part_that_has_no_room(odd, tmp_pat
     add(writer, 3)
     assert writer.is_full
     assert sum(kept(tmp_path / "spool")) <= 2 * num_bytes + 500
-    assert "has no room for another part\ncollecting pauses until the store is back" in told(writer.poll())
+    news = writer.poll()
+    assert "has no room for another part\ncollecting pauses until the store is back" in told(news)
+    assert (news[-1].spooled.num_parts, news[-1].spooled.is_full) == (3, True)
     odd.away = False
     assert parts_of(drained(writer)) == [1, 1, 1]
     assert not writer.is_full

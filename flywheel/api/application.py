@@ -11,6 +11,7 @@ from flywheel.api import (
     entries,
     episodes,
     iterations,
+    metrics,
     policies,
     problems,
     schedules,
@@ -35,7 +36,8 @@ Whatever is asked for becomes an entry of one ordered history, which is the audi
 the page before. Requests that start work need an `Idempotency-Key` and answer 202 with the `Location` of what they
 made. Answers to GET carry an `ETag`; changes that take `If-Match` are refused with 412 if it no longer holds.
 
-Every request needs a bearer token, but for `/healthz`, `/readyz` and this document, `/v1/openapi.json`.
+Every request needs a bearer token, but for `/healthz`, `/readyz` and this document, `/v1/openapi.json`; and
+`/metrics`, for Prometheus, unless the configuration closes it.
 """
 ROUTERS = (
     iterations.router,
@@ -75,4 +77,5 @@ def create_app(plane: Plane) -> FastAPI:
     for router in ROUTERS:
         app.include_router(router, prefix="/v1")
     app.include_router(service.health)
+    app.include_router(metrics.router)
     return app

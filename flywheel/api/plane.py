@@ -11,6 +11,7 @@ from flywheel.filming.darkroom import Darkroom
 from flywheel.journal import Progress
 from flywheel.lineage.episode import EpisodeLineage
 from flywheel.lineage.policy import PolicyLineage
+from flywheel.metrics.state import StateMetrics
 from flywheel.ports import Chronicle, EpisodeTable, LabelTable, Policies, Records, Videos
 
 
@@ -19,6 +20,10 @@ class Watch(Protocol):
 
     def progress(self) -> Progress | None:
         """Of the stage that runs; None: none does, or nobody answers."""
+        ...
+
+    def metrics(self) -> str | None:
+        """What it counts, in Prometheus's text format; None: nobody answers."""
         ...
 
     def nudge(self) -> None:
@@ -53,6 +58,7 @@ class Plane:
     darkroom: Darkroom
     lineage: Lineage
     watch: Watch
+    metrics: StateMetrics
     identify: Identify
     rates: Rates
     signing_secret: Callable[[str], str]

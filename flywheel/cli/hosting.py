@@ -28,6 +28,7 @@ def up(config: MaybeConfig = DEMO, store: Store = None, as_json: Json = False) -
         return
     print(f"{service.name} is up: {service.url}")
     print(f"store: {service.store}")
+    print(f"metrics: {service.url}/metrics; all that Prometheus should scrape: {service.targets_file}")
     print(f"token: {service.token_file} (readable by you alone)")
     print("next:  flywheel iterate, flywheel status --watch; flywheel down ends it")
 

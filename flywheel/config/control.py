@@ -77,5 +77,11 @@ class ControlConfig(Section):
     failed_episodes_rate: Share = 0.2
     """Share of the episodes of a collect or evaluate stage that may end by an error before webhooks are told."""
     videos: VideosConfig = VideosConfig()
+    open_metrics: bool = True
+    """Whether `/metrics` and the endpoint's need no token, as most Prometheus servers expect; else one that may read,
+    at the endpoint any."""
+    ray_metrics_port: Annotated[int, Field(ge=0, le=65535)] = 0
+    """TCP port of Ray's own metrics on this machine, which Ray opens on every interface; 0: any free one at each start.
+    A cluster has its own."""
     webhooks: WebhooksConfig = WebhooksConfig()
     oidc: OidcConfig | None = None

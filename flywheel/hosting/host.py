@@ -10,10 +10,12 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from threading import Event
 from typing import Any
 
+import ray
 from ray import serve
 from ray.serve.context import _get_global_client
 from ray.serve.schema import ServeDeploySchema
@@ -22,16 +24,18 @@ from flywheel import wiring
 from flywheel.cluster.serving import end_serve
 from flywheel.cluster.session import RaySession
 from flywheel.config import Config, parse
+from flywheel.config.control import ControlConfig
 from flywheel.hosting.description import control_application
 
 log = logging.getLogger(__name__)
 
 
-def host(config: Config, store: str) -> None:
-    """Until SIGTERM or SIGINT comes. FlywheelError: Ray does not start."""
+def host(config: Config, store: str, targets: Path) -> None:
+    """Until SIGTERM or SIGINT comes. FlywheelError: Ray does not start. `targets`: see `targets_file`."""
     over = Event()
     places, gpus = wiring.num_places(config.resources), wiring.num_gpus(config.resources)
-    with RaySession(num_cpus=places, num_gpus=gpus) as session, session.watched(_leave):
+    session = RaySession(num_cpus=places, num_gpus=gpus, metrics_port=config.control.ray_metrics_port or None)
+    with session, session.watched(_leave):
         options = {"host": config.control.host, "port": config.control.port}
         serve.start(http_options=options, logging_config={"log_level": "ERROR"})
         applications = {"applications": [control_application(config, store)]}
@@ -40,8 +44,26 @@ def host(config: Config, store: str) -> None:
         # Not earlier: Ray installs handlers of its own as it starts.
         for stop in (signal.SIGTERM, signal.SIGINT):
             signal.signal(stop, lambda *_: over.set())
+        targets.write_text(json.dumps(scraped(config.control, ray.nodes())), encoding="utf-8")
         over.wait()
+        targets.unlink(missing_ok=True)
         end_serve()
+
+
+def targets_file(asked: Path) -> Path:
+    """Of the host that was started with this file: what Prometheus should scrape. JSON, which is YAML too."""
+    return asked.with_suffix(".prometheus.yml")
+
+
+def scraped(control: ControlConfig, nodes: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """As Prometheus's `file_sd_configs` wants it: the API, the policy endpoint, and Ray's own on each of its nodes."""
+    ours = f"{control.host}:{control.port}"
+    rays = [f"{node['NodeManagerAddress']}:{node['MetricsExportPort']}" for node in nodes if node["Alive"]]
+    return [
+        {"targets": [ours], "labels": {"job": "flywheel", "__metrics_path__": "/metrics"}},
+        {"targets": [ours], "labels": {"job": "flywheel-endpoint", "__metrics_path__": "/policy/metrics"}},
+        {"targets": rays, "labels": {"job": "ray"}},
+    ]
 
 
 def _leave(gone: str) -> None:
@@ -53,7 +75,7 @@ def _leave(gone: str) -> None:
 def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     asked = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
-    host(parse(asked["config"], origin=sys.argv[1]), asked["store"])
+    host(parse(asked["config"], origin=sys.argv[1]), asked["store"], targets_file(Path(sys.argv[1])))
 
 
 if __name__ == "__main__":

@@ -14,9 +14,10 @@ from time import monotonic, sleep
 import httpx2
 
 from flywheel import services, wiring
+from flywheel.cluster.session import NODE_ADDRESS
 from flywheel.config import Config
 from flywheel.core.errors import ConfigError, FlywheelError
-from flywheel.hosting import keeper
+from flywheel.hosting import host, keeper
 from flywheel.hosting.keys import token_in
 from flywheel.services import Service, is_alive
 from flywheel.store.chronicle import utc_now
@@ -42,6 +43,11 @@ class Files:
     @property
     def token(self) -> Path:
         return services.folder() / f"{self.name}.token"
+
+    @property
+    def targets(self) -> Path:
+        """The host writes it."""
+        return host.targets_file(self.asked)
 
     @property
     def log(self) -> Path:
@@ -75,7 +81,13 @@ def up(config: Config, store: str) -> Service:
         )
     url = f"http://{config.control.host}:{config.control.port}"
     service = Service(
-        name=config.name, store=store, url=url, token_file=str(files.token), pid=process.pid, started_at=utc_now()
+        name=config.name,
+        store=store,
+        url=url,
+        token_file=str(files.token),
+        pid=process.pid,
+        started_at=utc_now(),
+        targets_file=str(files.targets),
     )
     services.write(service)
     try:
@@ -130,14 +142,23 @@ def _tail(log: Path, begins: int) -> str:
 
 def _with_port(config: Config) -> Config:
     """ConfigError: somebody else listens there."""
+    control = config.control
+    if control.ray_metrics_port:
+        _free_port("ray_metrics_port", NODE_ADDRESS, control.ray_metrics_port)
+    port = _free_port("port", control.host, control.port)
+    return config.model_copy(update={"control": control.model_copy(update={"port": port})})
+
+
+def _free_port(setting: str, host: str, wanted: int) -> int:
+    """The wanted one; of 0 any."""
     with socket.socket() as some:
         some.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            some.bind((config.control.host, config.control.port))
+            some.bind((host, wanted))
         except OSError as failure:
             raise ConfigError(
-                f"control.port: {config.control.host}:{config.control.port} cannot be used: {failure.strerror}. "
-                "Another one, or 0 for any free one"
+                f"control.{setting}: {host}:{wanted} cannot be used: {failure.strerror}. Another one, or 0 for any "
+                "free one"
             ) from failure
-        port = some.getsockname()[1]
-    return config.model_copy(update={"control": config.control.model_copy(update={"port": port})})
+        port: int = some.getsockname()[1]
+        return port
