@@ -70,6 +70,7 @@ def open_plane(
         episodes=workshop.episodes,
         labels=workshop.labels,
         policies=workshop.policies,
+        logs=workshop.logs,
         lineage=Tracer(store=workshop.whole),
         watch=watch,
         identify=TokenIdentity(control=chronicle.control, now=now),

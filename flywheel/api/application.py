@@ -11,6 +11,7 @@ from flywheel.api import (
     entries,
     episodes,
     iterations,
+    logs,
     policies,
     problems,
     schedules,
@@ -38,6 +39,7 @@ Every request needs a bearer token, but for `/healthz`, `/readyz` and this docum
 """
 ROUTERS = (
     iterations.router,
+    logs.router,
     campaigns.router,
     schedules.router,
     policies.router,

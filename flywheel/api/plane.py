@@ -10,7 +10,7 @@ from flywheel.config import Config
 from flywheel.journal import Progress
 from flywheel.lineage.episode import EpisodeLineage
 from flywheel.lineage.policy import PolicyLineage
-from flywheel.ports import Chronicle, EpisodeTable, LabelTable, Policies, Records
+from flywheel.ports import Chronicle, EpisodeTable, IterationLogs, LabelTable, Policies, Records
 
 
 class Watch(Protocol):
@@ -48,6 +48,7 @@ class Plane:
     episodes: EpisodeTable
     labels: LabelTable
     policies: Policies
+    logs: IterationLogs
     lineage: Lineage
     watch: Watch
     identify: Identify

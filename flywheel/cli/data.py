@@ -137,6 +137,7 @@ def gc(
         rollback_versions=settings.rollback_versions if rollback_versions is None else rollback_versions,
         grace=timedelta(hours=hours),
         now=datetime.now(UTC),
+        max_log_age_iterations=settings.max_log_age_iterations,
     )
     with progress_bar() as progress:
         records = module.collect_garbage(opened, plan, progress) if yes else []

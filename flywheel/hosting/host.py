@@ -23,6 +23,7 @@ from flywheel.cluster.serving import end_serve
 from flywheel.cluster.session import RaySession
 from flywheel.config import Config, parse
 from flywheel.hosting.description import control_application
+from flywheel.logs import output
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +52,7 @@ def _leave(gone: str) -> None:
 
 
 def main() -> None:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    output.start("host")
     asked = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
     host(parse(asked["config"], origin=sys.argv[1]), asked["store"])
 

@@ -34,6 +34,7 @@ def open_plane(config: Config, store: str, watch: Watch) -> Plane:
         episodes=workshop.episodes,
         labels=workshop.labels,
         policies=workshop.policies,
+        logs=workshop.logs,
         watch=watch,
         lineage=Tracer(store=workshop.whole),
         identify=first_of([TokenIdentity(control=following(store), now=utc_now), *_providers(config)]),

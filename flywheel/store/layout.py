@@ -5,6 +5,7 @@ records/<key>.json                              immutable records
 episodes/, labels/                              Delta tables
 policies/<policy id>/                           files of a policy version, manifest.json last
 checkpoints/<policy id>/<update>/               files to go on training from, manifest.json last
+logs/iterations/<number>/<time>-<digest>.jsonl  what was logged about an iteration, in order
 quarantine/<time>/<key>                         what a repair took out of the way
 probe-<name>                                    there for a moment while a run starts
 """
@@ -16,6 +17,7 @@ RECORDS = "records/"
 MANIFEST = "manifest.json"
 POLICIES = "policies/"
 CHECKPOINTS = "checkpoints/"
+LOGS = "logs/iterations/"
 
 
 def record(key: str) -> str:
@@ -41,6 +43,11 @@ def checkpoints(policy_id: str) -> str:
 def checkpoint(policy_id: str, update: int) -> str:
     """The folder of one checkpoint; padded so that keys sort like updates."""
     return f"{checkpoints(policy_id)}{update:09d}/"
+
+
+def logs(number: int) -> str:
+    """The folder of what was logged about an iteration."""
+    return f"{LOGS}{number:04d}/"
 
 
 def quarantined(time: str, key: str) -> str:

@@ -32,6 +32,7 @@ class Area(StrEnum):
     CHECKPOINTS = "checkpoints"
     EPISODES = "episodes"
     LABELS = "labels"
+    LOGS = "logs"
 
 
 @dataclass(frozen=True, kw_only=True, order=True)

@@ -13,6 +13,7 @@ from flywheel.upkeep.files import parts
 from flywheel.upkeep.finding import Area, Progress
 from flywheel.upkeep.kept import Kept, kept
 from flywheel.upkeep.ledger import GARBAGE, next_key
+from flywheel.upkeep.logs import old_logs
 
 KEYS_PER_RECORD = 10_000
 """Bounds the size of one record."""
@@ -40,10 +41,18 @@ class GarbagePlan:
         return sum(some.entry.num_bytes for some in self.garbage)
 
 
-def plan_garbage(store: Store, *, rollback_versions: int, grace: timedelta, now: datetime) -> GarbagePlan:
+def plan_garbage(
+    store: Store,
+    *,
+    rollback_versions: int,
+    grace: timedelta,
+    now: datetime,
+    max_log_age_iterations: int | None = None,
+) -> GarbagePlan:
     """StoreError: something is damaged, so that nobody can tell what is needed."""
     keeping, before = kept(store, rollback_versions=rollback_versions), now - grace
     found = [*_of_tables(store, keeping), *_of_policies(store, keeping), *_of_checkpoints(store, keeping)]
+    found += _of_logs(store, keeping, max_log_age_iterations)
     return GarbagePlan(
         kept=keeping, before=before, garbage=tuple(some for some in found if some.entry.modified_at < before)
     )
@@ -96,6 +105,11 @@ def _of_checkpoints(store: Store, keeping: Kept) -> Iterator[Garbage]:
         if over or (policy_id != keeping.in_training and store.policies.version(policy_id) is not None):
             for entry in entries:
                 yield Garbage(area=Area.CHECKPOINTS, entry=entry)
+
+
+def _of_logs(store: Store, keeping: Kept, max_age_iterations: int | None) -> Iterator[Garbage]:
+    old = old_logs(store, newest_iteration=keeping.newest_iteration, max_age_iterations=max_age_iterations)
+    return (Garbage(area=Area.LOGS, entry=entry) for entry in old)
 
 
 def _record(store: Store, plan: GarbagePlan, some: Sequence[Garbage]) -> str:
