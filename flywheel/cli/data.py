@@ -33,7 +33,7 @@ def data() -> None:
 @app.command()
 def verify(
     store: Store,
-    quick: Annotated[bool, typer.Option(help="Compare names and sizes, without reading weights and rows.")] = False,
+    quick: Annotated[bool, typer.Option(help="Compare names and sizes: read no weights, rows or logs.")] = False,
     as_json: Json = False,
 ) -> None:
     """Check that everything that a record, a manifest or a table names is there and is what was written."""

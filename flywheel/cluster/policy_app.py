@@ -124,7 +124,7 @@ class PolicyDeployment:
         self, request: ActRequest, http: Request, authorization: Annotated[str, Header()] = ""
     ) -> ActResponse:
         self._check(authorization)
-        with self._traces.act(asked.headers) as say:
+        with self._traces.act(http.headers) as say:
             answer = await asyncio.to_thread(self._server.act, request)
             say(task=request.task, policy_version=answer.policy_version, observations=len(answer.actions))
             return answer
