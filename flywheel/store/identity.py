@@ -48,7 +48,7 @@ def configuration(objects: Objects) -> dict[str, Any] | None:
 
 
 def digest(objects: Objects) -> str:
-    """Of the whole identity: no two stores have the same, but for copies. NotFoundError: nothing was claimed."""
+    """Of the whole identity, which names the process that claimed the store. NotFoundError: nothing was claimed."""
     return sha256(objects.get(layout.IDENTITY)).hexdigest()
 
 
