@@ -46,15 +46,16 @@ def test_ours_theirs_warnings_and_what_nobody_caught_are_lines():
     _, said = ran(SAY, path=None).communicate()
     lines = lines_of(said)
     assert [(line["level"], line["logger"]) for line in lines] == [
+        ("info", "flywheel.process"),
         ("info", "flywheel.some"),
         ("warning", "httpx2"),
         ("warning", "py.warnings"),
         ("critical", "flywheel.process"),
         ("critical", "flywheel.process"),
     ]
-    assert "careful" in lines[2]["message"]
-    assert "ZeroDivisionError" in lines[3]["exception"]
-    assert lines[4]["message"] == "nobody caught ValueError: the end"
+    assert "careful" in lines[3]["message"]
+    assert "ZeroDivisionError" in lines[4]["exception"]
+    assert lines[5]["message"] == "nobody caught ValueError: the end"
     assert {line["process"] for line in lines} == {"tester"}
     assert b"secret" not in said
 
@@ -66,5 +67,5 @@ def test_lines_of_several_processes_do_not_mix(tmp_path):
     lines = lines_of(path.read_bytes())
     for name in ("one", "two", "three"):
         numbers = [line["message"].split()[0] for line in lines if line["process"] == name]
-        assert numbers == [str(number) for number in range(200)]
+        assert numbers == [name, *(str(number) for number in range(200))]
     assert path.stat().st_mode & 0o777 == 0o600

@@ -41,7 +41,8 @@ def start(process: str) -> None:
     """
     root, path = logging.getLogger(), os.environ.get(VARIABLE)
     descriptor = STDERR if path is None else os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-    for before in [handler for handler in root.handlers if isinstance(handler, Output)]:
+    earlier = [handler for handler in root.handlers if isinstance(handler, Output)]
+    for before in earlier:
         root.removeHandler(before)
         before.close()
     root.addHandler(Output(process=process, descriptor=descriptor))
@@ -50,6 +51,8 @@ def start(process: str) -> None:
     logging.captureWarnings(True)
     sys.excepthook = _uncaught
     threading.excepthook = lambda args: _uncaught(args.exc_type, args.exc_value, args.exc_traceback)
+    if not earlier:
+        log.info("%s starts", process)
 
 
 def _uncaught(kind: type[BaseException], failure: BaseException | None, trace: TracebackType | None) -> None:

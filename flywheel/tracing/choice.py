@@ -1,8 +1,8 @@
 """Choice: whether there are traces, by OpenTelemetry's own variables. Where there are none, it is not even imported."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from importlib import import_module
 from typing import Any, Protocol
 
@@ -13,6 +13,7 @@ DISABLED = "OTEL_SDK_DISABLED"
 
 Say = Callable[..., None]
 """Adds facts to a span, by their names."""
+Context = AbstractContextManager[Say]
 
 
 class Turns(Observer, Protocol):
@@ -34,7 +35,7 @@ class Turns(Observer, Protocol):
 class Requests(Protocol):
     """Makes a span of each request to act."""
 
-    def act(self, headers: Mapping[str, str]) -> Any:
+    def act(self, headers: Mapping[str, str]) -> Context:
         """Of one request, which goes on from its `traceparent`; a context that gives a `Say`."""
         ...
 
@@ -60,9 +61,8 @@ class NoTurns:
 class NoRequests:
     """`Requests` where nobody collects traces."""
 
-    @contextmanager
-    def act(self, headers: Mapping[str, str]) -> Iterator[Say]:
-        yield _unheard
+    def act(self, headers: Mapping[str, str]) -> Context:
+        return _NOBODY
 
 
 def turns(identity: Callable[[], str], environ: Mapping[str, str] = os.environ) -> Turns:
@@ -86,3 +86,7 @@ def wanted(environ: Mapping[str, str]) -> bool:
 
 
 def _unheard(**facts: object) -> None: ...
+
+
+_NOBODY: Context = nullcontext(_unheard)
+"""Made once: every request to act would pay for another."""
