@@ -14,6 +14,13 @@ from flywheel.logs import output
 output.start("tester")
 output.start("tester")
 logging.getLogger("flywheel.some").info("ours")
+serve = logging.getLogger("serve")
+serve.addHandler(logging.StreamHandler())
+serve.setLevel(logging.INFO)
+serve.propagate = False
+output.take_over("serve")
+serve.info("started")
+serve.error("a replica died")
 logging.getLogger("httpx2").info("http://somewhere/?key=secret")
 logging.getLogger("httpx2").warning("theirs")
 warnings.warn("careful")
@@ -48,14 +55,15 @@ def test_ours_theirs_warnings_and_what_nobody_caught_are_lines():
     assert [(line["level"], line["logger"]) for line in lines] == [
         ("info", "flywheel.process"),
         ("info", "flywheel.some"),
+        ("error", "serve"),
         ("warning", "httpx2"),
         ("warning", "py.warnings"),
         ("critical", "flywheel.process"),
         ("critical", "flywheel.process"),
     ]
-    assert "careful" in lines[3]["message"]
-    assert "ZeroDivisionError" in lines[4]["exception"]
-    assert lines[5]["message"] == "nobody caught ValueError: the end"
+    assert "careful" in lines[4]["message"]
+    assert "ZeroDivisionError" in lines[5]["exception"]
+    assert lines[6]["message"] == "nobody caught ValueError: the end"
     assert {line["process"] for line in lines} == {"tester"}
     assert b"secret" not in said
 

@@ -33,6 +33,7 @@ def host(config: Config, store: str) -> None:
     over = Event()
     places, gpus = wiring.num_places(config.resources), wiring.num_gpus(config.resources)
     with RaySession(num_cpus=places, num_gpus=gpus) as session, session.watched(_leave):
+        output.take_over("ray", "ray.serve")
         options = {"host": config.control.host, "port": config.control.port}
         serve.start(http_options=options, logging_config={"log_level": "ERROR"})
         applications = {"applications": [control_application(config, store)]}

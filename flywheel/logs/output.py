@@ -55,6 +55,15 @@ def start(process: str) -> None:
         log.info("%s starts", process)
 
 
+def take_over(*loggers: str) -> None:
+    """What these libraries' loggers print by themselves becomes lines like all others, from WARNING."""
+    for name in loggers:
+        theirs = logging.getLogger(name)
+        theirs.handlers.clear()
+        theirs.propagate = True
+        theirs.setLevel(logging.WARNING)
+
+
 def _uncaught(kind: type[BaseException], failure: BaseException | None, trace: TracebackType | None) -> None:
     if issubclass(kind, KeyboardInterrupt | SystemExit) or failure is None:
         return
