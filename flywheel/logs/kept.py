@@ -135,20 +135,17 @@ class KeptLogs(logging.Handler):
         number = lines[0].iteration
         if number not in self._sizes:
             self._sizes = {number: self._logs.num_bytes(number)}
-        if self._sizes[number] >= self._max_iteration_bytes:
+        size, most = self._sizes[number], self._max_iteration_bytes
+        if size >= most:
             return
         data = b"".join(line.data for line in lines)
         if dropped:
             data += self._note(number, f"{dropped} lines were dropped here: the store was away for too long")
-        if self._sizes[number] + len(data) >= self._max_iteration_bytes:
-            room = self._max_iteration_bytes - self._sizes[number]
-            data = data[: data.rfind(b"\n", 0, room) + 1]
-            data += self._note(number, f"of this iteration no more than {self._max_iteration_bytes} bytes are kept")
-            self._logs.append(number, data, at=lines[0].at)
-            self._sizes[number] = self._max_iteration_bytes
-            return
+        if size + len(data) >= most:
+            data = data[: data.rfind(b"\n", 0, most - size) + 1]
+            data += self._note(number, f"of this iteration no more than {most} bytes are kept")
         self._logs.append(number, data, at=lines[0].at)
-        self._sizes[number] += len(data)
+        self._sizes[number] = size + len(data)
 
     def _note(self, number: int, message: str) -> bytes:
         record = logging.makeLogRecord({"name": __name__, "levelno": logging.WARNING, "levelname": "WARNING"})
