@@ -25,7 +25,7 @@ from flywheel.config import Config, parse
 from flywheel.hosting.description import control_application
 from flywheel.logs import output
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("flywheel.hosting.host")  # As a process of its own, its name is __main__.
 
 
 def host(config: Config, store: str) -> None:

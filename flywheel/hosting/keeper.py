@@ -18,7 +18,7 @@ MAX_DEATHS, WITHIN_S = 5, 600.0
 """More deaths than this within so long are no accident."""
 PAUSE_S = 1.0
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("flywheel.hosting.keeper")  # As a process of its own, its name is __main__.
 
 
 def keep(command: Sequence[str], *, over: Event) -> int:
