@@ -9,6 +9,7 @@ from flywheel.core.errors import EndpointError
 from flywheel.core.training import TrainingRequest, TrainingResult
 from flywheel.learning.acting import Actor
 from flywheel.learning.codec import load_actor
+from flywheel.logs.about import about
 from flywheel.ports import Brake, CollectorCounts, Notice, Observer, Part, Policies, unstopped
 from flywheel.workers.collecting import Collector
 from flywheel.workers.training import TrainingRun
@@ -37,7 +38,8 @@ class LocalCollectors:
                 self._num_decisions += made.num_decisions
                 observer.progress(len(summaries), len(requests))
                 if made.error is not None:
-                    observer.event(f"episode {made.episode_id} failed: {made.error}")
+                    with about(episode=made.episode_id, policy_version=made.behaviour_policy):
+                        observer.event(f"episode {made.episode_id} failed: {made.error}")
         return parts, summaries
 
     def counts(self) -> CollectorCounts:

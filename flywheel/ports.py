@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol
 
 from flywheel.core.behaviour import Behaviour
@@ -9,6 +10,7 @@ from flywheel.core.control import Control
 from flywheel.core.entry import Claim, Draft, Entry
 from flywheel.core.episode import Episode, EpisodeRequest, EpisodeSummary, Floats, Outcome, Source
 from flywheel.core.errors import StoppedError
+from flywheel.core.log_line import Level, LogLine
 from flywheel.core.outline import Block, DataSize, Outline
 from flywheel.core.plan import Plan
 from flywheel.core.policy import PolicyVersion
@@ -78,6 +80,16 @@ class TableSize:
     version: int
     """Commits since the table was made; 0: it holds nothing."""
     num_bytes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogPage:
+    """Some lines, in the order in which they were logged."""
+
+    lines: Sequence[LogLine]
+    """Perhaps fewer than asked for, even none, though more follow: a page looks at a bounded number of objects."""
+    after: str | None
+    """The next page is asked for with it; None: nothing follows."""
 
 
 class EpisodeTable(Protocol):
@@ -220,6 +232,33 @@ class Records(Protocol):
 
     def keys(self, prefix: str) -> list[str]:
         """Sorted."""
+        ...
+
+
+class IterationLogs(Protocol):
+    """What was logged about iterations. Added to, never changed."""
+
+    def append(self, iteration: int, lines: bytes, *, at: datetime) -> None:
+        """Whole lines of JSON, the first of which was logged at that time. StoreError."""
+        ...
+
+    def num_bytes(self, iteration: int) -> int:
+        """How much is kept of it."""
+        ...
+
+    def page(
+        self,
+        iteration: int,
+        *,
+        size: int,
+        after: str | None = None,
+        level: Level | None = None,
+        stage: str | None = None,
+    ) -> LogPage:
+        """At most `size` lines that matter at least as much as the level, of one stage or of all.
+
+        ConfigError: `after` is none of a page. StoreError: what is kept is damaged.
+        """
         ...
 
 

@@ -17,6 +17,7 @@ from flywheel.core.errors import (
     StoreUnavailableError,
 )
 from flywheel.journal import Ending, Journal, News
+from flywheel.narration import Narration
 
 
 class Supervisor:
@@ -29,7 +30,11 @@ class Supervisor:
     def run(self, *, iterations: int, until: float | None, accept_version: bool = False) -> Ending:
         """Turns the wheel until it is done, then writes the report. Errors come back as an ending, never raised."""
         try:
-            with wiring.on_ray(self._config, self._store, self._journal) as ports:
+            with (
+                Narration(store=self._store, others=self._journal) as narration,
+                wiring.on_ray(self._config, self._store, narration.observer) as ports,
+                narration.turning(),
+            ):
                 loop.run(ports, iterations=iterations, until=until, accept_version=accept_version)
             self._journal.event("writing the report")
             wiring.write_report(self._config, self._store)

@@ -26,6 +26,7 @@ from flywheel.store.checkpoints import ObjectCheckpoints
 from flywheel.store.chronicle import RecordedChronicle
 from flywheel.store.episodes import DeltaEpisodes
 from flywheel.store.labels import DeltaLabels
+from flywheel.store.logs import ObjectLogs
 from flywheel.store.objects import open_objects
 from flywheel.store.policies import ObjectPolicies
 from flywheel.store.records import JsonRecords
@@ -54,6 +55,7 @@ class Workshop:
         self.episodes = DeltaEpisodes(objects=self.objects)
         self.labels = DeltaLabels(objects=self.objects)
         self.videos = ObjectVideos(objects=self.objects)
+        self.logs = ObjectLogs(objects=self.objects)
 
     @property
     def whole(self) -> Store:

@@ -77,6 +77,7 @@ def open_plane(
         policies=workshop.policies,
         videos=workshop.videos,
         darkroom=workshop.darkroom(),
+        logs=workshop.logs,
         lineage=Tracer(store=workshop.whole),
         watch=watch,
         metrics=StateMetrics(

@@ -16,6 +16,7 @@ from flywheel.core.errors import CheckpointError, NotFoundError, RecordExistsErr
 from flywheel.core.policy import PolicyVersion
 from flywheel.core.task import Label, Task
 from flywheel.core.training import TrainingRequest, TrainingResult
+from flywheel.logs.about import known
 from flywheel.ports import (
     CollectorCounts,
     EpisodePage,
@@ -384,6 +385,8 @@ class Notebook:
         self.completed: list[tuple[int, str]] = []
         self.outcomes: list[Mapping[str, Any]] = []
         self.events: list[str] = []
+        self.about: list[Mapping[str, Any]] = []
+        """What a line that is logged at each event would say that it is about."""
         self.progressed: list[tuple[int, int, Mapping[str, float]]] = []
 
     def stage_started(self, iteration: int, stage: str) -> None:
@@ -398,3 +401,4 @@ class Notebook:
 
     def event(self, message: str) -> None:
         self.events.append(message)
+        self.about.append(known())

@@ -82,6 +82,7 @@ def test_a_crashed_episode_is_told():
     observer = Notebook()
     LocalCollectors(collector=lambda: GivenCollector([made, part("a")])).collect([None], BEHAVIOUR, observer)
     assert observer.events == [f"episode {made.episode_id} failed: KeyError: 'x'"]
+    assert observer.about == [{"episode": made.episode_id, "policy_version": made.behaviour_policy}]
 
 
 def test_the_relabeler_makes_one_part_of_all_episodes_at_the_version():

@@ -1,6 +1,7 @@
 """The service as an operations team meets it: `flywheel up`, requests, `flywheel down`."""
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -12,6 +13,7 @@ import httpx2
 import pytest
 from faults import descendants, write_config
 from openapi_client import OpenApiClient, operate
+from otlp import Collector, collecting
 from scraped import value
 from small import NAME, small_settings
 
@@ -20,6 +22,7 @@ from flywheel.client import Flywheel
 from flywheel.config import parse
 from flywheel.core.control import IterationState
 from flywheel.core.episode import Source
+from flywheel.hosting.running import Files
 from flywheel.services import Service, is_alive
 from flywheel.workshop import Workshop
 
@@ -30,6 +33,9 @@ SETTINGS = small_settings(
     control={"port": 0}, collect={"episodes_per_task": 3, "num_environments": 4}, gate={"max_pairs": 4, "batch": 2}
 )
 WAIT_S = 300.0
+RAY_FOLDER = r"/[\w/-]*flywheel-ray-\w+"
+PROCESSES = {"keeper", "host", "api", "supervisor", "collector", "relabeler", "training worker", "endpoint"}
+LOGS = {".log", ".out", ".err", ".jsonl"}
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +47,16 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="module")
-def service(folder: Path) -> Iterator[Service]:
+def collector() -> Iterator[Collector]:
+    """Of the service's traces."""
+    with collecting() as collector, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url)
+        patch.setenv("OTEL_BSP_SCHEDULE_DELAY", "200")
+        yield collector
+
+
+@pytest.fixture(scope="module")
+def service(folder: Path, collector: Collector) -> Iterator[Service]:
     write_config(folder, SETTINGS)
     subprocess.run([*FLYWHEEL, "up", "given.yaml", "--store", "store"], cwd=folder, check=True)
     up = services.read(NAME)
@@ -122,14 +137,19 @@ def counted(service: Service) -> None:
     wait_for(lambda: "\nray_" in httpx2.get(f"http://{agent}/metrics").text, "Ray's metrics are there")
 
 
-def test_the_policy_endpoint_answers_those_who_may_act(service: Service, client: Flywheel, workshop: Workshop):
+def observed(workshop: Workshop) -> dict[str, object]:
+    """A request to act."""
     (episode,) = workshop.episodes.read(
         episode_ids=[workshop.episodes.summaries(source=Source.EVALUATION)[0].episode_id]
     )
-    body = {
+    return {
         "task": episode.task,
         "observations": {name: values[:1, None].tolist() for name, values in episode.observations.items()},
     }
+
+
+def test_the_policy_endpoint_answers_those_who_may_act(service: Service, client: Flywheel, workshop: Workshop):
+    body = observed(workshop)
 
     def act(secret: str | None) -> httpx2.Response:
         headers = {} if secret is None else {"Authorization": f"Bearer {secret}"}
@@ -173,6 +193,51 @@ def test_what_was_collected_before_a_cancel_is_kept_and_nothing_computes_any_mor
     assert labelled == {some.episode_id for some in kept}
 
 
+def test_what_it_did_is_logged_and_traced(service: Service, client: Flywheel, workshop: Workshop, collector: Collector):
+    log = list(client.iterations.logs(0))
+    assert [line.message for line in log if line.message.endswith("begins")] == [
+        f"{stage} begins" for stage in ("plan", "ingest", "relabel", "train", "evaluate", "deploy")
+    ]
+    assert {line.process for line in log} == {"supervisor"}
+    stopped = next(one for one in client.iterations.all(state="cancelled"))
+    (why,) = client.iterations.logs(stopped.number, level="error")
+    assert (why.stage, why.message.partition(" by ")[0]) == ("collect", "stopped: cancelled")
+    robot = client.tokens.create("traced", scopes=["act"]).secret
+    headers = {"Authorization": f"Bearer {robot}", "traceparent": f"00-{'a1' * 16}-{'b2' * 8}-01"}
+
+    def act() -> bool:
+        answer = httpx2.post(f"{service.url}/policy/v1/act", json=observed(workshop), headers=headers, timeout=30.0)
+        return answer.status_code == 200
+
+    wait_for(act, "the token is known")
+    spans = collector.wait(lambda spans: any(span.trace_id == "a1" * 16 for span in spans))
+    acted = next(span for span in spans if span.trace_id == "a1" * 16)
+    assert (acted.name, acted.parent_id, acted.process) == ("act", "b2" * 8, "endpoint")
+    assert acted.attributes["flywheel.policy_version"].startswith("policy-")
+    turned = [span for span in spans if span.name == "iteration" and span.attributes["flywheel.iteration"] == 0]
+    assert turned[0].attributes["flywheel.decision"] == "promote"
+    stages = {span.name for span in spans if span.parent_id == turned[0].span_id}
+    assert stages == {"plan", "ingest", "relabel", "train", "evaluate", "deploy"}
+
+
+def test_no_log_of_any_process_holds_a_token(service: Service, token: str, client: Flywheel):
+    """A wrong token is one too: somebody's for something else."""
+    secrets = [token, client.tokens.create("spoken", scopes=["read"]).secret, "somebody-elses-token"]
+    for secret in secrets:
+        httpx2.get(f"{service.url}/v1/whoami", headers={"Authorization": f"Bearer {secret}"})
+        httpx2.get(f"{service.url}/policy/v1/version", headers={"Authorization": f"Bearer {secret}"})
+    ours = Files(name=NAME).log
+    lines = [json.loads(line) for line in ours.read_bytes().splitlines()]
+    assert {line["process"] for line in lines} == PROCESSES
+    rays = {Path(found[0]) for title in descendants(service.pid).values() if (found := re.findall(RAY_FOLDER, title))}
+    kept = Path(service.store) / "logs"
+    looked_at = [path for root in (*rays, kept) for path in root.rglob("*") if path.suffix in LOGS and path.is_file()]
+    assert {path.suffix for path in looked_at} == LOGS
+    for path in (ours, *looked_at):
+        content = path.read_bytes()
+        assert not [secret for secret in secrets if secret.encode() in content], path
+
+
 def test_down_ends_everything_and_up_goes_on(service: Service, folder: Path):
     ours = {*descendants(service.pid), service.pid}
     assert len(ours) > 5
@@ -181,6 +246,8 @@ def test_down_ends_everything_and_up_goes_on(service: Service, folder: Path):
     again = subprocess.run([*FLYWHEEL, "down", NAME], cwd=folder, check=False, capture_output=True, text=True)
     assert again.returncode == 2
     assert "no service small is up" in again.stderr
+    log = subprocess.run([*FLYWHEEL, "logs", "0", "--store", "store"], cwd=folder, check=True, stdout=subprocess.PIPE)
+    assert b"train begins" in log.stdout
     subprocess.run([*FLYWHEEL, "up", "given.yaml", "--store", "store"], cwd=folder, check=True)
     up = services.read(NAME)
     assert up is not None

@@ -11,6 +11,7 @@ from flywheel.api import (
     entries,
     episodes,
     iterations,
+    logs,
     metrics,
     policies,
     problems,
@@ -41,6 +42,7 @@ Every request needs a bearer token, but for `/healthz`, `/readyz` and this docum
 """
 ROUTERS = (
     iterations.router,
+    logs.router,
     campaigns.router,
     schedules.router,
     policies.router,

@@ -12,7 +12,7 @@ from flywheel.journal import Progress
 from flywheel.lineage.episode import EpisodeLineage
 from flywheel.lineage.policy import PolicyLineage
 from flywheel.metrics.state import StateMetrics
-from flywheel.ports import Chronicle, EpisodeTable, LabelTable, Policies, Records, Videos
+from flywheel.ports import Chronicle, EpisodeTable, IterationLogs, LabelTable, Policies, Records, Videos
 
 
 class Watch(Protocol):
@@ -56,6 +56,7 @@ class Plane:
     policies: Policies
     videos: Videos
     darkroom: Darkroom
+    logs: IterationLogs
     lineage: Lineage
     watch: Watch
     metrics: StateMetrics

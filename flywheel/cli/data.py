@@ -33,7 +33,7 @@ def data() -> None:
 @app.command()
 def verify(
     store: Store,
-    quick: Annotated[bool, typer.Option(help="Compare names and sizes, without reading weights and rows.")] = False,
+    quick: Annotated[bool, typer.Option(help="Compare names and sizes: read no weights, rows or logs.")] = False,
     as_json: Json = False,
 ) -> None:
     """Check that everything that a record, a manifest or a table names is there and is what was written."""
@@ -138,6 +138,7 @@ def gc(
         grace=timedelta(hours=hours),
         now=datetime.now(UTC),
         video_age=None if settings.video_days is None else timedelta(days=settings.video_days),
+        max_log_age_iterations=settings.max_log_age_iterations,
     )
     with progress_bar() as progress:
         records = module.collect_garbage(opened, plan, progress) if yes else []

@@ -15,6 +15,7 @@ from flywheel.client.webhooks import Delivery, Webhook
 from flywheel.core.access import Scope
 from flywheel.core.campaign import CampaignState, Goal
 from flywheel.core.control import IterationState
+from flywheel.core.log_line import Level, LogLine
 from flywheel.core.schedule import Trigger
 
 __all__ = [
@@ -39,6 +40,8 @@ __all__ = [
     "IterationState",
     "Label",
     "LabelsUsed",
+    "Level",
+    "LogLine",
     "NewToken",
     "PlannedCampaign",
     "PlannedIteration",

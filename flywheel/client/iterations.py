@@ -5,11 +5,13 @@ from dataclasses import dataclass, field
 from time import monotonic, sleep
 from typing import Any
 
+from flywheel.client.answers import Page
 from flywheel.client.entries import Entry
 from flywheel.client.wire import CutOffError, Wire
 from flywheel.core.control import IterationState
 from flywheel.core.entry import Action
 from flywheel.core.errors import WaitTimeoutError
+from flywheel.core.log_line import Level, LogLine
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +60,7 @@ class PlannedIteration:
 
 PATIENCE_S = 300.0
 POLL_S = 1.0
+LINES_PER_PAGE = 100
 RECONNECT_S = 0.2
 EVENTS: Mapping[str, type[Entry] | type[Progress]] = {"entry": Entry, "progress": Progress}
 """What the events of a stream hold."""
@@ -143,6 +146,35 @@ class Iterations:
                 if self._wire.get(Iteration, "iterations", number, patience_s=patience_s).state.is_terminal:
                     return
             sleep(RECONNECT_S)
+
+    def logs(self, number: int, *, level: Level | str | None = None, stage: str | None = None) -> Iterator[LogLine]:
+        """What was logged about it so far, in order. `level`: and what matters more. `stage`: of this one alone."""
+        return self._wire.pages(LogLine, "iterations", number, "logs", params={"level": level, "stage": stage})
+
+    def follow_logs(
+        self,
+        number: int,
+        *,
+        level: Level | str | None = None,
+        stage: str | None = None,
+        patience_s: float = PATIENCE_S,
+    ) -> Iterator[LogLine]:
+        """As `logs`, and what comes, until the iteration is over; a few seconds after it was logged."""
+        wanted = {"level": level, "stage": stage, "page_size": LINES_PER_PAGE}
+        token, seen = None, 0
+        while True:
+            # First: what is logged after it was asked belongs to nobody any more.
+            over = self._wire.get(Iteration, "iterations", number, patience_s=patience_s).state.is_terminal
+            params = {**wanted, "page_token": token}
+            page = self._wire.get(Page[LogLine], "iterations", number, "logs", params=params, patience_s=patience_s)
+            yield from page.items[seen:]
+            if page.next_page_token is not None:
+                token, seen = page.next_page_token, 0
+            elif over:
+                return
+            else:
+                seen = len(page.items)
+                sleep(POLL_S)
 
     def _do(self, number: int, verb: str, body: Mapping[str, Any]) -> Iteration:
         return self._wire.post(Iteration, "iterations", number, verb, body=body)

@@ -19,6 +19,8 @@ from flywheel.core.behaviour import Behaviour
 from flywheel.core.episode import EpisodeRequest, EpisodeSummary
 from flywheel.core.errors import EnvironmentFailure, FlywheelError
 from flywheel.core.rollout import failed_episode
+from flywheel.logs import output
+from flywheel.logs.about import about
 from flywheel.ports import Brake, CollectorCounts, EpisodeTable, Notice, Observer, Part, Spooled, unstopped
 from flywheel.workers.collecting import Collector, summary
 
@@ -37,6 +39,7 @@ class _Collector:
     """The plain collector inside an actor."""
 
     def __init__(self, make: Callable[[], Collector]) -> None:
+        output.start("collector")
         torch.set_num_threads(1)
         self._collector = make()
         self._stopping = Event()
@@ -276,12 +279,14 @@ class RayCollectors:
         )
         work.parts.append(self._episodes.write([episode]))
         work.summaries.append(summary(episode))
-        work.observer.event(f"episode {episode.episode_id} failed: {episode.error}")
+        with about(episode=episode.episode_id, policy_version=episode.behaviour_policy):
+            work.observer.event(f"episode {episode.episode_id} failed: {episode.error}")
 
     def _tell_errors(self, share: Share, work: _Collection) -> None:
         for made in share.written:
             if made.error is not None:
-                work.observer.event(f"episode {made.episode_id} failed: {made.error}")
+                with about(episode=made.episode_id, policy_version=made.behaviour_policy):
+                    work.observer.event(f"episode {made.episode_id} failed: {made.error}")
 
 
 def _first_line(failure: Exception) -> str:

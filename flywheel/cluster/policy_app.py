@@ -17,7 +17,9 @@ from starlette.exceptions import HTTPException
 from flywheel.cluster.policy_server import ActRequest, ActResponse, PolicyServer, RequestError
 from flywheel.core.access import Principal, Scope, digest_of
 from flywheel.core.errors import EndpointError, FlywheelError, StoreUnavailableError
+from flywheel.logs import output
 from flywheel.ports import Policies
+from flywheel.tracing.choice import requests
 
 DEPLOYMENT = "policy"
 RETRY_INTERVAL_S = 1.0
@@ -83,7 +85,9 @@ class PolicyDeployment:
 
     def __init__(self, policies: Policies, identify: Callable[[], Identify] | None) -> None:
         """`identify` is called here; None: whoever reaches this port may ask."""
+        output.start("endpoint")
         torch.set_num_threads(1)
+        self._traces = requests()
         self._server = PolicyServer(policies=policies)
         self._identify = None if identify is None else identify()
         self._attempt = ""
@@ -116,9 +120,14 @@ class PolicyDeployment:
         self._refused = None
 
     @web.post("/v1/act")
-    async def act(self, request: ActRequest, authorization: Annotated[str, Header()] = "") -> ActResponse:
+    async def act(
+        self, request: ActRequest, http: Request, authorization: Annotated[str, Header()] = ""
+    ) -> ActResponse:
         self._check(authorization)
-        return await asyncio.to_thread(self._server.act, request)
+        with self._traces.act(http.headers) as say:
+            answer = await asyncio.to_thread(self._server.act, request)
+            say(task=request.task, policy_version=answer.policy_version, observations=len(answer.actions))
+            return answer
 
     @web.get("/v1/version")
     async def version(self, authorization: Annotated[str, Header()] = "") -> dict[str, str | None]:

@@ -7,6 +7,7 @@ from ray.exceptions import RayTaskError
 
 from flywheel.core.episode import EpisodeSummary
 from flywheel.core.errors import FlywheelError
+from flywheel.logs import output
 from flywheel.ports import Brake, Observer, Part, unstopped
 
 EPISODES_PER_TASK = 256
@@ -47,4 +48,5 @@ class RayRelabeler:
 
 
 def _work(relabel: Callable[[Sequence[str], int], Part], episode_ids: Sequence[str], episodes_version: int) -> Part:
+    output.start("relabeler")
     return relabel(episode_ids, episodes_version)

@@ -21,6 +21,7 @@ from torch import nn
 from flywheel.cluster.orders import News, Orders
 from flywheel.core.errors import CancelledError, FlywheelError, StoppedError, TrainingError
 from flywheel.core.training import TrainingRequest, TrainingResult
+from flywheel.logs import output
 from flywheel.ports import Brake, Observer, unstopped
 from flywheel.workers.training import Place, TrainingRun
 
@@ -161,6 +162,7 @@ def _trainer(job: _Job, scaling: ScalingConfig, folder: str) -> TorchTrainer:
 
 def _work(job: _Job) -> None:
     """What each worker does until there are no more orders."""
+    output.start("training worker")
     context = train.get_context()
     if job.use_gpu:
         torch.cuda.set_device(train.torch.get_device())

@@ -26,6 +26,8 @@ class RetentionConfig(Section):
     """Tried in order: the first that fits an episode decides. One that none fits stays."""
     rollback_versions: Annotated[int, Field(ge=0)] = 2
     """Policy versions that were live before the live one and whose data garbage collection keeps."""
+    max_log_age_iterations: Annotated[int, Field(ge=1)] | None = None
+    """Logs of iterations more than this many before the newest are garbage; null: they stay for ever."""
     grace_hours: Annotated[float, Field(ge=0.0)] = 168.0
     """Files younger than this are never garbage: a process may be about to commit them."""
     video_days: Annotated[float, Field(gt=0.0)] | None = None

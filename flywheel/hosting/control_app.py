@@ -13,6 +13,7 @@ from flywheel.hosting.description import CONTROL
 from flywheel.hosting.plane import open_plane
 from flywheel.hosting.service_supervisor import ensure
 from flywheel.journal import Progress
+from flywheel.logs import output
 
 ANSWER_TIMEOUT_S = 1.0
 
@@ -46,6 +47,7 @@ def application(args: dict[str, Any]) -> Any:
     config, store = parse(args["config"], origin="serve config"), args["store"]
 
     def build() -> FastAPI:
+        output.start("api")
         return create_app(open_plane(config, store, RayWatch(ensure(config, store))))
 
     deployment: Any = serve.deployment(

@@ -26,8 +26,9 @@ from flywheel.cluster.session import RaySession
 from flywheel.config import Config, parse
 from flywheel.config.control import ControlConfig
 from flywheel.hosting.description import control_application
+from flywheel.logs import output
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("flywheel.hosting.host")  # As a process of its own, its name is __main__.
 
 
 def host(config: Config, store: str, targets: Path) -> None:
@@ -36,6 +37,7 @@ def host(config: Config, store: str, targets: Path) -> None:
     places, gpus = wiring.num_places(config.resources), wiring.num_gpus(config.resources)
     session = RaySession(num_cpus=places, num_gpus=gpus, metrics_port=config.control.ray_metrics_port or None)
     with session, session.watched(_leave):
+        output.take_over("ray", "ray.serve")
         options = {"host": config.control.host, "port": config.control.port}
         serve.start(http_options=options, logging_config={"log_level": "ERROR"})
         applications = {"applications": [control_application(config, store)]}
@@ -73,7 +75,7 @@ def _leave(gone: str) -> None:
 
 
 def main() -> None:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    output.start("host")
     asked = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
     host(parse(asked["config"], origin=sys.argv[1]), asked["store"], targets_file(Path(sys.argv[1])))
 

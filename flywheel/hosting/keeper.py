@@ -12,11 +12,13 @@ from collections.abc import Sequence
 from threading import Event
 from time import monotonic
 
+from flywheel.logs import output
+
 MAX_DEATHS, WITHIN_S = 5, 600.0
 """More deaths than this within so long are no accident."""
 PAUSE_S = 1.0
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("flywheel.hosting.keeper")  # As a process of its own, its name is __main__.
 
 
 def keep(command: Sequence[str], *, over: Event) -> int:
@@ -40,7 +42,7 @@ def keep(command: Sequence[str], *, over: Event) -> int:
 
 
 def main() -> None:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    output.start("keeper")
     over = Event()
     for stop in (signal.SIGTERM, signal.SIGINT):
         signal.signal(stop, lambda *_: over.set())

@@ -37,6 +37,7 @@ def open_plane(config: Config, store: str, watch: Watch) -> Plane:
         policies=workshop.policies,
         videos=workshop.videos,
         darkroom=workshop.darkroom(),
+        logs=workshop.logs,
         watch=watch,
         metrics=StateMetrics(
             chronicle=chronicle,

@@ -19,6 +19,8 @@ from flywheel.config import Config
 from flywheel.core.errors import ConfigError, FlywheelError
 from flywheel.hosting import host, keeper
 from flywheel.hosting.keys import token_in
+from flywheel.logs import output
+from flywheel.logs.lines import readable
 from flywheel.services import Service, is_alive
 from flywheel.store.chronicle import utc_now
 from flywheel.workshop import Workshop
@@ -74,6 +76,7 @@ def up(config: Config, store: str) -> Service:
         begins = files.log.stat().st_size
         process = subprocess.Popen(
             [sys.executable, "-m", keeper.__name__, str(files.asked)],
+            env={**os.environ, output.VARIABLE: str(files.log)},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -137,7 +140,7 @@ def _tail(log: Path, begins: int) -> str:
     with open(log, "rb") as file:
         file.seek(begins)
         lines = file.read().decode(errors="replace").splitlines()
-    return "\n".join(lines[-TAIL_LINES:]) + f"\n(all of it: {log})"
+    return "\n".join(map(readable, lines[-TAIL_LINES:])) + f"\n(all of it: {log})"
 
 
 def _with_port(config: Config) -> Config:

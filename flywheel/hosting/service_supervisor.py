@@ -20,7 +20,10 @@ from flywheel.core.iteration import Iteration
 from flywheel.hosting.description import IDENTIFY, control_application
 from flywheel.hosting.plane import signing_key
 from flywheel.journal import Progress
+from flywheel.logs import output
+from flywheel.logs.about import about
 from flywheel.metrics.live import LiveMetrics
+from flywheel.narration import Narration
 from flywheel.observers import Observers
 from flywheel.ports import Chronicle, Ports
 from flywheel.service.campaigns import Campaigns
@@ -51,14 +54,15 @@ log = logging.getLogger(__name__)
 class _Turning:
     """`service.driver.Turning` on Ray: the parts are made at the first use and stay."""
 
-    def __init__(self, *, config: Config, store: str, ports: Ports) -> None:
-        self._config, self._store, self._ports = config, store, ports
+    def __init__(self, *, config: Config, store: str, ports: Ports, narration: Narration) -> None:
+        self._config, self._store, self._ports, self._narration = config, store, ports, narration
 
     def turn(self, status: IterationStatus) -> Iteration:
-        overrides = Overrides.model_validate(status.overrides)
-        config = overridden(self._config, overrides, origin=f"iteration {status.number}")
-        plan = Workshop(config=config, store=self._store).plan()
-        return loop.carry_on(status.number, replace(self._ports, plan=plan))
+        with self._narration.turning(status.number):
+            overrides = Overrides.model_validate(status.overrides)
+            config = overridden(self._config, overrides, origin=f"iteration {status.number}")
+            plan = Workshop(config=config, store=self._store).plan()
+            return loop.carry_on(status.number, replace(self._ports, plan=plan))
 
     def rest(self) -> None:
         self._ports.rest()
@@ -68,7 +72,7 @@ class ServiceSupervisor:
     """Threads: one that turns, one that looks after campaigns, schedules and the endpoint, and those who ask."""
 
     def __init__(self, *, config: Config, store: str) -> None:
-        logging.basicConfig(level=logging.INFO)
+        output.start("supervisor")
         self._parts = ExitStack()
         workshop = Workshop(config=config, store=store)
         self._chronicle = workshop.chronicle()
@@ -77,6 +81,7 @@ class ServiceSupervisor:
             control=lambda: self._follower.control, stage_timeout_s=config.control.stage_timeout_hours * 3600
         )
         self._hearing = Hearing(started=self._pedal.stage_started)
+        self._narration = self._parts.enter_context(Narration(store=store, others=self._hearing))
         endpoint = ServeEndpoint(
             policies=wiring.POLICIES,
             store=store,
@@ -85,14 +90,14 @@ class ServiceSupervisor:
             neighbours=Neighbourhood(identify=IDENTIFY, applications=[control_application(config, store)]),
         )
         ports = self._parts.enter_context(
-            wiring.on_ray(config, store, self._hearing, brake=self._pedal, endpoint=endpoint, by=SUPERVISOR)
+            wiring.on_ray(config, store, self._narration.observer, brake=self._pedal, endpoint=endpoint, by=SUPERVISOR)
         )
         self._live = LiveMetrics(collectors=ports.collectors.counts, spool_bytes=config.storage.spool_bytes)
         hear(self._live.store_called)
-        ports = replace(ports, observer=Observers(observers=[self._hearing, self._live]))
+        ports = replace(ports, observer=Observers(observers=[self._narration.observer, self._live]))
         self._driver = Driver(
             chronicle=self._chronicle,
-            turning=_Turning(config=config, store=store, ports=ports),
+            turning=_Turning(config=config, store=store, ports=ports, narration=self._narration),
             pedal=self._pedal,
             owner=str(this_process()),
         )
@@ -157,7 +162,9 @@ class ServiceSupervisor:
         """Nothing that this process started outlives it, and the one that follows finds out where to go on."""
         while self._pedal.pulled_for_s < HARD_STOP_S:
             sleep(TICK_S / 4)
-        log.error("what was told to stop did not within %g s: this supervisor ends", HARD_STOP_S)
+        with about(**({} if (progress := self._hearing.now) is None else {"iteration": progress.iteration})):
+            log.error("what was told to stop did not within %g s: this supervisor ends", HARD_STOP_S)
+        self._narration.settle()
         os._exit(1)
 
 

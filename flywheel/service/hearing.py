@@ -1,14 +1,11 @@
 """Hearing: an Observer of a process that lives for months: it knows what runs now and remembers nothing else."""
 
-import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from threading import Lock
 from typing import Any
 
 from flywheel.journal import Progress
-
-log = logging.getLogger(__name__)
 
 
 class Hearing:
@@ -27,7 +24,6 @@ class Hearing:
 
     def stage_started(self, iteration: int, stage: str) -> None:
         self._started(str(stage))
-        log.info("iteration %d: %s", iteration, stage)
         with self._lock:
             self._progress = Progress(iteration=iteration, stage=str(stage))
 
@@ -40,5 +36,4 @@ class Hearing:
         with self._lock:
             self._progress = None
 
-    def event(self, message: str) -> None:
-        log.warning("%s", message)
+    def event(self, message: str) -> None: ...

@@ -1,6 +1,7 @@
 """A store's identity: which configuration it belongs to."""
 
 from collections.abc import Collection, Iterator, Mapping
+from hashlib import sha256
 from typing import Any
 
 from flywheel.core.differences import differences
@@ -44,6 +45,11 @@ def configuration(objects: Objects) -> dict[str, Any] | None:
         return None
     config: dict[str, Any] = unseal(data, name=objects.url(layout.IDENTITY))["config"]
     return config
+
+
+def digest(objects: Objects) -> str:
+    """Of the whole identity, which names the process that claimed the store. NotFoundError: nothing was claimed."""
+    return sha256(objects.get(layout.IDENTITY)).hexdigest()
 
 
 def _differing(theirs: Mapping[str, Any], ours: Mapping[str, Any], free_keys: Collection[str]) -> Iterator[str]:

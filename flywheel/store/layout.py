@@ -6,6 +6,7 @@ episodes/, labels/                              Delta tables
 policies/<policy id>/                           files of a policy version, manifest.json last
 checkpoints/<policy id>/<update>/               files to go on training from, manifest.json last
 videos/<episode id>.mp4                         made when somebody wants to look
+logs/iterations/<number>/<time>-<digest>.jsonl  what was logged about an iteration, in order
 quarantine/<time>/<key>                         what a repair took out of the way
 probe-<name>                                    there for a moment while a run starts
 """
@@ -18,6 +19,7 @@ MANIFEST = "manifest.json"
 POLICIES = "policies/"
 CHECKPOINTS = "checkpoints/"
 VIDEOS = "videos/"
+LOGS = "logs/iterations/"
 
 
 def record(key: str) -> str:
@@ -48,6 +50,11 @@ def checkpoint(policy_id: str, update: int) -> str:
 def video(episode_id: str) -> str:
     """The object that shows an episode."""
     return f"{VIDEOS}{episode_id}.mp4"
+
+
+def logs(number: int) -> str:
+    """The folder of what was logged about an iteration."""
+    return f"{LOGS}{number:04d}/"
 
 
 def quarantined(time: str, key: str) -> str:

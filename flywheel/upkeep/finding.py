@@ -33,6 +33,7 @@ class Area(StrEnum):
     EPISODES = "episodes"
     LABELS = "labels"
     VIDEOS = "videos"
+    LOGS = "logs"
 
 
 @dataclass(frozen=True, kw_only=True, order=True)

@@ -13,6 +13,7 @@ from flywheel.upkeep.files import parts
 from flywheel.upkeep.finding import Area, Progress
 from flywheel.upkeep.kept import Kept, kept
 from flywheel.upkeep.ledger import GARBAGE, next_key
+from flywheel.upkeep.logs import old_logs
 from flywheel.upkeep.videos import videos
 
 KEYS_PER_RECORD = 10_000
@@ -42,9 +43,15 @@ class GarbagePlan:
 
 
 def plan_garbage(
-    store: Store, *, rollback_versions: int, grace: timedelta, now: datetime, video_age: timedelta | None = None
+    store: Store,
+    *,
+    rollback_versions: int,
+    grace: timedelta,
+    now: datetime,
+    video_age: timedelta | None = None,
+    max_log_age_iterations: int | None = None,
 ) -> GarbagePlan:
-    """`video_age`: older videos go; None: they stay as long as their episode.
+    """`video_age`, `max_log_age_iterations`: older videos and logs go; None: no age is too old.
 
     StoreError: something is damaged, so that nobody can tell what is needed.
     """
@@ -54,6 +61,7 @@ def plan_garbage(
         *_of_policies(store, keeping),
         *_of_checkpoints(store, keeping),
         *_of_videos(store, keeping, made_before=None if video_age is None else now - video_age),
+        *_of_logs(store, keeping, max_log_age_iterations),
     ]
     return GarbagePlan(
         kept=keeping, before=before, garbage=tuple(some for some in found if some.entry.modified_at < before)
@@ -117,6 +125,11 @@ def _of_videos(store: Store, keeping: Kept, *, made_before: datetime | None) -> 
     for episode_id, entry in found.items():
         if episode_id not in known or (made_before is not None and entry.modified_at < made_before):
             yield Garbage(area=Area.VIDEOS, entry=entry)
+
+
+def _of_logs(store: Store, keeping: Kept, max_age_iterations: int | None) -> Iterator[Garbage]:
+    old = old_logs(store, newest_iteration=keeping.newest_iteration, max_age_iterations=max_age_iterations)
+    return (Garbage(area=Area.LOGS, entry=entry) for entry in old)
 
 
 def _record(store: Store, plan: GarbagePlan, some: Sequence[Garbage]) -> str:

@@ -18,6 +18,8 @@ class Kept:
 
     policies: tuple[str, ...]
     """The live version, then those that were live before it: what can be rolled back to."""
+    newest_iteration: int
+    """The last that was begun or asked for."""
     in_training: str
     """The version that the next or running training makes."""
     trained: frozenset[str]
@@ -54,6 +56,7 @@ def kept(store: Store, *, rollback_versions: int) -> Kept:
         versions[name] |= set(store.tables[name].commits([transaction]).values())
     return Kept(
         policies=tuple(policies),
+        newest_iteration=max([*ledger.control.iterations, *(some.number for some in ledger.iterations)], default=0),
         in_training=f"policy-{ledger.due.number:04d}",
         trained=frozenset(record["policy_id"] for _, stage, record in ledger.stages if stage is Stage.TRAIN),
         versions={name: frozenset(numbers) for name, numbers in versions.items()},

@@ -125,6 +125,8 @@ def _moves(store: Store, finding: Finding, inspection: Inspection) -> Iterator[M
     elif finding.area is Area.POLICIES:
         if not any(finding.key.startswith(layout.policy(policy_id)) for policy_id in _needed(inspection)):
             yield Move(key=finding.key, why=finding.problem)
+    elif finding.area is Area.LOGS:
+        yield Move(key=finding.key, why=finding.problem)
     elif finding.area is Area.RECORDS:
         yield from _record_moves(finding, inspection)
 

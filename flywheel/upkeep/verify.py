@@ -10,6 +10,7 @@ from flywheel.upkeep.bundles import check_bundles, folders
 from flywheel.upkeep.files import TableFiles, check_sizes, parts, table_files
 from flywheel.upkeep.finding import Finding, Kind, Progress
 from flywheel.upkeep.ledger import Ledger, read_ledger
+from flywheel.upkeep.logs import check_logs
 from flywheel.upkeep.rows import Rows, check_joins, read_rows
 from flywheel.upkeep.transactions import check_transactions
 from flywheel.upkeep.videos import check_videos, videos
@@ -38,7 +39,7 @@ class Inspection:
 
 
 def verify(store: Store, *, quick: bool = False, progress: Progress = lambda what, done, total: None) -> Inspection:
-    """Looks at everything and changes nothing. `quick` reads records and manifests, but no weights and no rows."""
+    """Looks at everything and changes nothing. `quick` reads records and manifests, but no weights, rows and logs."""
     ledger = read_ledger(store)
     findings = list(ledger.findings)
     tables: dict[str, TableFiles] = {}
@@ -53,8 +54,8 @@ def verify(store: Store, *, quick: bool = False, progress: Progress = lambda wha
     if not quick:
         known = frozenset(finding.key for finding in findings if finding.kind is not Kind.LEFTOVER)
         rows = read_rows(store, tables, known, progress)
-        findings += [*rows.findings, *check_joins(tables, rows, ledger.pairs)]
         findings += check_videos(store, tables[layout.EPISODES], rows)
+        findings += [*rows.findings, *check_joins(tables, rows, ledger.pairs), *check_logs(store, progress)]
     needed = frozenset(key for found in tables.values() for key in found.newest_keys)
     return Inspection(
         findings=tuple(sorted(set(_excused(findings, ledger.lost, needed)), key=_worst_first)),
