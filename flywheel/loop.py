@@ -5,7 +5,7 @@ from time import perf_counter
 
 from flywheel.core.code_version import CODE_VERSION
 from flywheel.core.commands import iterations as commands
-from flywheel.core.control import Control, IterationState
+from flywheel.core.control import Control
 from flywheel.core.errors import ResumeError, WaitingError
 from flywheel.core.gate import Decision
 from flywheel.core.gate_rules import Approval
@@ -67,14 +67,12 @@ def run(ports: Ports, *, iterations: int, until: float | None = None, accept_ver
     while (number := _due(ports, iterations, until)) is not None:
         iteration = carry_on(number, ports, accept_version=accept_version, checked=checked)
         checked = True
+        ports.chronicle.append(partial(commands.conclude, turned=iteration, by=ports.by))
         if iteration.remaining():
-            reason = iteration.outcomes[Stage.EVALUATE]["reason"]
-            ports.chronicle.append(partial(commands.wait_for_approval, number=number, by=ports.by, reason=reason))
             raise WaitingError(
                 f"iteration {number} waits for approval (gate.approval): `flywheel up` starts the service, "
                 f"`flywheel approve {number}` lets it go on"
             )
-        finish(iteration, ports)
     last = finished(ports.records)[-1]
     if _is_unassessed(last, ports):
         if not checked:
@@ -97,16 +95,6 @@ def carry_on(number: int, ports: Ports, *, accept_version: bool = False, checked
         if stage not in ports.chronicle.control().iterations[number].stages:
             _tell(iteration, stage, ports)
     return turn(iteration, ports)
-
-
-def finish(iteration: Iteration, ports: Ports) -> None:
-    """Says how a turned iteration ended, unless that was said."""
-    if ports.chronicle.control().iterations[iteration.number].state.is_terminal:
-        return
-    deployed = iteration.outcomes[Stage.DEPLOY]
-    state = IterationState.SUCCEEDED if deployed["deployed"] else IterationState.REJECTED
-    decide = partial(commands.finish, number=iteration.number, state=state, by=ports.by, reason=deployed["reason"])
-    ports.chronicle.append(decide)
 
 
 def awaits_approval(iteration: Iteration, ports: Ports) -> bool:

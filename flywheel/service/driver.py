@@ -19,7 +19,7 @@ from flywheel.core.errors import (
     StoppedError,
     StoreUnavailableError,
 )
-from flywheel.core.iteration import Iteration, Stage
+from flywheel.core.iteration import Iteration
 from flywheel.ports import Chronicle, Decide
 from flywheel.service.pedal import Pedal
 
@@ -134,17 +134,7 @@ class Driver:
         except Exception as failure:
             log.exception("iteration %d", number)
             return self._finish(number, IterationState.FAILED, "".join(traceback.format_exception(failure)[-3:]))
-        return self._conclude(iteration)
-
-    def _conclude(self, iteration: Iteration) -> None:
-        if iteration.remaining():
-            reason = iteration.outcomes[Stage.EVALUATE]["reason"]
-            return self._append(
-                partial(iterations.wait_for_approval, number=iteration.number, by=SUPERVISOR, reason=reason)
-            )
-        deployed = iteration.outcomes[Stage.DEPLOY]
-        state = IterationState.SUCCEEDED if deployed["deployed"] else IterationState.REJECTED
-        return self._finish(iteration.number, state, deployed["reason"])
+        return self._append(partial(iterations.conclude, turned=iteration, by=SUPERVISOR))
 
     def _finish(self, number: int, state: IterationState, reason: str) -> None:
         try:
