@@ -19,6 +19,8 @@ from flywheel.core.iteration import Iteration
 from flywheel.hosting.description import IDENTIFY, control_application
 from flywheel.hosting.plane import signing_key
 from flywheel.journal import Progress
+from flywheel.journey import incomplete
+from flywheel.mending import mend
 from flywheel.ports import Ports
 from flywheel.service.campaigns import Campaigns
 from flywheel.service.courier import Perseverance
@@ -48,15 +50,25 @@ class _Turning:
 
     def __init__(self, *, config: Config, store: str, ports: Ports) -> None:
         self._config, self._store, self._ports = config, store, ports
+        self._lost: set[int] = set()
+        """Iterations of whose records one stays lost: said once."""
 
     def turn(self, status: IterationStatus) -> Iteration:
-        overrides = Overrides.model_validate(status.overrides)
-        config = overridden(self._config, overrides, origin=f"iteration {status.number}")
-        plan = Workshop(config=config, store=self._store).plan()
-        return loop.carry_on(status.number, replace(self._ports, plan=plan))
+        return loop.carry_on(status.number, self._ports_of(status))
+
+    def mend(self) -> None:
+        for status in incomplete(self._ports.chronicle.control(), self._ports.records):
+            if status.number not in self._lost and not mend(status, self._ports_of(status)):
+                self._lost.add(status.number)
 
     def rest(self) -> None:
         self._ports.rest()
+
+    def _ports_of(self, status: IterationStatus) -> Ports:
+        """With the plan of its own settings."""
+        overrides = Overrides.model_validate(status.overrides)
+        config = overridden(self._config, overrides, origin=f"iteration {status.number}")
+        return replace(self._ports, plan=Workshop(config=config, store=self._store).plan())
 
 
 class ServiceSupervisor:

@@ -43,6 +43,10 @@ class Turning(Protocol):
         """To its end, or to where it must wait for approval. Any error."""
         ...
 
+    def mend(self) -> None:
+        """Makes records again that finished iterations have lost. StoreUnavailableError: later it may be possible."""
+        ...
+
     def rest(self) -> None:
         """Nothing is to be done for now: processes that only wait may end."""
         ...
@@ -64,6 +68,7 @@ class Driver:
         self._clock = clock
         self._chronicle, self._turning, self._pedal, self._owner = chronicle, turning, pedal, owner
         self._woken, self._stopped = Event(), Event()
+        self._mended = False
 
     def drive(self) -> None:
         """Until `stop`. Nothing that an iteration does ends this."""
@@ -102,6 +107,9 @@ class Driver:
         StoreUnavailableError, RecordExistsError: it is due still.
         """
         status = due(self._chronicle.control())
+        if not self._mended or (status is not None and status.state is IterationState.QUEUED):
+            self._turning.mend()  # A new iteration is planned from the records of those before it.
+            self._mended = True
         if status is None:
             return False
         self._append(partial(iterations.start, number=status.number, by=SUPERVISOR, owner=self._owner))

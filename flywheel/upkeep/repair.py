@@ -130,8 +130,8 @@ def _moves(store: Store, finding: Finding, inspection: Inspection) -> Iterator[M
 
 
 def _record_moves(finding: Finding, inspection: Inspection) -> Iterator[Move]:
-    """A stage whose record is gone runs again on what it committed, and so do those after it; one of an iteration that
-    is over does not, and is recorded as lost.
+    """A stage whose record is gone runs again on what it committed, and so do those after it; of an iteration that is
+    over, only that record is made again, where it can be (`flywheel.mending`).
 
     A delivery without a record is made again. The chronicle is what was decided: nothing makes an entry anew.
     """
