@@ -5,7 +5,19 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import collectors, curves, floors, formats, gate, learner, material, orchestration, promotions, scale
+from benchmarks import (
+    chronicle,
+    collectors,
+    curves,
+    floors,
+    formats,
+    gate,
+    learner,
+    material,
+    orchestration,
+    promotions,
+    scale,
+)
 
 SHORT: dict[str, Callable[[material.Material], None]] = {
     "collectors": collectors.measure,
@@ -27,6 +39,8 @@ def main() -> None:
         scale.measure(num_episodes=chosen.episodes, memory_mib=tuple(chosen.memory_mib))
     elif chosen.what == "formats":
         formats.measure(num_episodes=chosen.episodes, rounds=chosen.rounds)
+    elif chosen.what == "chronicle":
+        chronicle.measure(chosen.stores, num_entries=chosen.entries)
     elif chosen.what == "gate":
         gate.measure()
     elif chosen.what == "promotions":
@@ -61,6 +75,9 @@ def _arguments() -> argparse.Namespace:
     again.add_argument("store")
     again.add_argument("--pairs", type=int, default=promotions.NUM_PAIRS)
     kinds.add_parser("gate", help="of the promotion gate by simulation: false promotions and power")
+    start = kinds.add_parser("chronicle", help="of reading the chronicle when a process starts")
+    start.add_argument("stores", nargs="*", help="empty ones, S3 too; none: a folder is made")
+    start.add_argument("--entries", type=int, default=chronicle.NUM_ENTRIES)
     against = kinds.add_parser("formats", help="of the store against Minari and plain pyarrow")
     against.add_argument("--episodes", type=int, default=formats.NUM_EPISODES)
     against.add_argument("--rounds", type=int, default=formats.ROUNDS)

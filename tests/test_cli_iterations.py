@@ -115,6 +115,34 @@ def test_waiting_as_json_is_a_line_for_each_event_and_the_iteration_last(desk, f
     assert (lines[-1]["data"]["state"], lines[-1]["data"]["reason"]) == ("rejected", "no better")
 
 
+def test_a_campaign_that_is_waited_for_is_followed_through_its_iterations(flywheel, desk):
+    with turning(desk, IterationState.REJECTED, "no better") as url:
+        code, out, err = flywheel("campaign", "start", "--max-iterations", "2", "--wait", "--url", url)
+    assert (code, err) == (0, "")
+    assert [line.partition("  ")[2].strip() for line in out.splitlines()] == [
+        *(
+            line
+            for number in (0, 1)
+            for line in (
+                f"iteration {number} is asked for by campaign:1",
+                f"iteration {number} runs",
+                "collect    done",
+                f"iteration {number} rejected: no better",
+            )
+        ),
+        "campaign 1 is ended: 2 iterations, as many as it may take",
+    ]
+
+
+def test_a_campaign_that_fails_ends_the_command_so(flywheel, desk):
+    with turning(desk, IterationState.FAILED, "no more disk") as url:
+        code, out, _ = flywheel("campaign", "start", "--until", "0.9", "--wait", "--json", "--url", url)
+    lines = [json.loads(line) for line in out.splitlines()]
+    assert (code, [line["event"] for line in lines]) == (1, ["entry"] * 4 + ["campaign"])
+    assert lines[-1]["data"]["state"] == "failed"
+    assert "no more disk" in lines[-1]["data"]["reason"]
+
+
 def test_who_stops_waiting_is_told_that_the_iteration_goes_on(desk):
     waiting = process("iterate", "--wait")
     assert "iteration 0 is asked for by token:operate" in waiting.stdout.readline()
