@@ -97,11 +97,19 @@ class CampaigningWatch(TurningWatch):
 
 @contextmanager
 def turning(desk: Desk, ending: IterationState, reason: str) -> Iterator[str]:
-    """The address of a service whose iterations, and campaigns, end at once."""
+    """The address of a service whose iterations end at once."""
+    watch = TurningWatch(chronicle=desk.plane.chronicle, ending=ending, reason=reason)
+    with serving(create_app(replace(desk.plane, watch=watch))) as url:
+        yield url
+
+
+@contextmanager
+def campaigning(desk: Desk, ending: IterationState, reason: str) -> Iterator[str]:
+    """Likewise, and so do its campaigns."""
     plane = desk.plane
     campaigns = Campaigns(chronicle=plane.chronicle, records=plane.records, now=plane.now, max_queued=1)
     watch = CampaigningWatch(chronicle=plane.chronicle, ending=ending, reason=reason, campaigns=campaigns)
-    with serving(create_app(replace(desk.plane, watch=watch))) as url:
+    with serving(create_app(replace(plane, watch=watch))) as url:
         yield url
 
 

@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from answering import turning
+from answering import campaigning, turning
 
 from flywheel.core.access import Scope
 from flywheel.core.control import IterationState
@@ -116,7 +116,7 @@ def test_waiting_as_json_is_a_line_for_each_event_and_the_iteration_last(desk, f
 
 
 def test_a_campaign_that_is_waited_for_is_followed_through_its_iterations(flywheel, desk):
-    with turning(desk, IterationState.REJECTED, "no better") as url:
+    with campaigning(desk, IterationState.REJECTED, "no better") as url:
         code, out, err = flywheel("campaign", "start", "--max-iterations", "2", "--wait", "--url", url)
     assert (code, err) == (0, "")
     assert [line.partition("  ")[2].strip() for line in out.splitlines()] == [
@@ -135,7 +135,7 @@ def test_a_campaign_that_is_waited_for_is_followed_through_its_iterations(flywhe
 
 
 def test_a_campaign_that_fails_ends_the_command_so(flywheel, desk):
-    with turning(desk, IterationState.FAILED, "no more disk") as url:
+    with campaigning(desk, IterationState.FAILED, "no more disk") as url:
         code, out, _ = flywheel("campaign", "start", "--until", "0.9", "--wait", "--json", "--url", url)
     lines = [json.loads(line) for line in out.splitlines()]
     assert (code, [line["event"] for line in lines]) == (1, ["entry"] * 4 + ["campaign"])

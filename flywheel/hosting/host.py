@@ -23,6 +23,7 @@ from flywheel.cluster.serving import end_serve
 from flywheel.cluster.session import RaySession
 from flywheel.config import Config, parse
 from flywheel.hosting.description import control_application
+from flywheel.hosting.service_supervisor import dismiss
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +42,7 @@ def host(config: Config, store: str) -> None:
         for stop in (signal.SIGTERM, signal.SIGINT):
             signal.signal(stop, lambda *_: over.set())
         over.wait()
+        dismiss()
         end_serve()
 
 

@@ -2,13 +2,14 @@
 
 import logging
 import os
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from threading import Thread
 from time import sleep
 from typing import Any
 
 import ray
+from ray.exceptions import RayError
 
 from flywheel import loop, wiring
 from flywheel.cluster.serving import Neighbourhood, ServeEndpoint
@@ -41,6 +42,9 @@ NAME, NAMESPACE = "flywheel-supervisor", "flywheel"
 TICK_S = 1.0
 HARD_STOP_S = 7.0
 """What does not stop within this after it was told to is ended together with this process, which Ray starts again."""
+
+DISMISSAL_S = 5.0
+"""For webhooks' attempts that are under way when the service ends."""
 
 log = logging.getLogger(__name__)
 
@@ -114,7 +118,7 @@ class ServiceSupervisor:
                 chronicle=self._chronicle, records=workshop.records, allowed=config.control.failed_episodes_rate
             ).tick,
         )
-        Deliveries(
+        self._deliveries = Deliveries(
             chronicle=self._chronicle,
             records=workshop.records,
             key=signing_key(),
@@ -122,9 +126,13 @@ class ServiceSupervisor:
                 timeout_s=config.control.webhooks.timeout_s,
                 allow_link_local=config.control.webhooks.allow_link_local,
             ),
-            perseverance=Perseverance(patience_s=config.control.webhooks.patience_hours * 3600),
+            perseverance=Perseverance(
+                patience_s=config.control.webhooks.patience_hours * 3600,
+                grace_s=3 * config.control.webhooks.timeout_s,
+            ),
             now=utc_now,
-        ).start()
+        )
+        self._deliveries.start()
         for name, work in {
             "driver": self._driver.drive,
             "ticks": self._tick,
@@ -139,6 +147,11 @@ class ServiceSupervisor:
     def nudge(self) -> None:
         """There may be something to do."""
         self._driver.nudge()
+
+    def stop(self) -> None:
+        """Begins nothing more, and records how the webhooks' attempts ended. What is turned ends with the process."""
+        self._driver.stop()
+        self._deliveries.stop(DISMISSAL_S)
 
     def _tick(self) -> None:
         while True:
@@ -156,6 +169,7 @@ class ServiceSupervisor:
         while self._pedal.pulled_for_s < HARD_STOP_S:
             sleep(TICK_S / 4)
         log.error("what was told to stop did not within %g s: this supervisor ends", HARD_STOP_S)
+        self._deliveries.stop(TICK_S)
         os._exit(1)
 
 
@@ -174,3 +188,9 @@ def ensure(config: Config, store: str) -> Any:
         )
         .remote(config=config, store=store)
     )
+
+
+def dismiss() -> None:
+    """Before Ray ends: what the supervisor has under way outside of it is recorded. Nobody may be there."""
+    with suppress(ValueError, RayError):
+        ray.get(ray.get_actor(NAME, namespace=NAMESPACE).stop.remote(), timeout=2 * DISMISSAL_S)

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any
 
 from flywheel.core.control import Control
-from flywheel.core.delivery import DELIVERIES, Delivery
+from flywheel.core.delivery import ATTEMPTS, DELIVERIES, Delivery
 from flywheel.core.entry import CHAPTERS, CHRONICLE, entry_key
 from flywheel.core.errors import NotFoundError, StoreError
 from flywheel.core.exclusion import RECALLS
@@ -184,6 +184,7 @@ def _complain(key: str, record: Mapping[str, Any], findings: list[Finding]) -> b
         (BUDGETS, ("anchor", "reason")),
         (RECALLS, ("policies", "episodes", "reason", "undoes")),
         (DELIVERIES, tuple(Delivery.__dataclass_fields__)),
+        (ATTEMPTS, ("at",)),
         (CHAPTERS, ("entries",)),
     ):
         needed = names if key.startswith(prefix) else needed

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from flywheel.core.delivery import DELIVERIES
+from flywheel.core.delivery import ATTEMPTS, DELIVERIES
 from flywheel.core.entry import CHAPTERS
 from flywheel.core.errors import NotFoundError, StoreError
 from flywheel.core.iteration import Stage, record_key
@@ -140,7 +140,7 @@ def _record_moves(finding: Finding, inspection: Inspection) -> Iterator[Move]:
     ledger, key = inspection.ledger, finding.key.removeprefix(layout.RECORDS).removesuffix(".json")
     if finding not in ledger.findings:
         return
-    if key.startswith((FINAL, DELIVERIES, CHAPTERS)):
+    if key.startswith((FINAL, DELIVERIES, ATTEMPTS, CHAPTERS)):
         yield Move(key=finding.key, why=finding.problem)
     elif key.startswith(ITERATIONS):
         followers = list(_followers(key, inspection))
