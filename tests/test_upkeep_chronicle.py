@@ -6,7 +6,7 @@ import pytest
 from stored import flip, tree
 
 from flywheel.core.commands import iterations, policies, webhooks
-from flywheel.core.delivery import Delivery, DeliveryState, delivery_key
+from flywheel.core.delivery import Delivery, DeliveryState, attempts_of, delivery_key
 from flywheel.core.entry import Action, Entry, chapter_key, entry_key
 from flywheel.core.errors import StoreError
 from flywheel.store.chronicle import RecordedChronicle
@@ -48,6 +48,7 @@ def told(store, first):
     add(policies.promote, "policy-0001", reason="it is gentler")
     add(iterations.finish, 3, state="failed", reason="no more disk")
     add(iterations.request, overrides={}, max_queued=1)
+    store.records.write(f"{attempts_of('ci', 3)}000001", {"at": DELIVERED.at})
     store.records.write(delivery_key("ci", 3), DELIVERED.plain)
     return store
 
