@@ -169,8 +169,10 @@ class ServiceSupervisor:
         while self._pedal.pulled_for_s < HARD_STOP_S:
             sleep(TICK_S / 4)
         log.error("what was told to stop did not within %g s: this supervisor ends", HARD_STOP_S)
-        self._deliveries.stop(TICK_S)
-        os._exit(1)
+        try:
+            self._deliveries.stop(TICK_S)
+        finally:
+            os._exit(1)
 
 
 def ensure(config: Config, store: str) -> Any:
