@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks import (
+    chronicle,
     collectors,
     curves,
     exporters,
@@ -40,6 +41,8 @@ def main() -> None:
         scale.measure(num_episodes=chosen.episodes, memory_mib=tuple(chosen.memory_mib))
     elif chosen.what == "formats":
         formats.measure(num_episodes=chosen.episodes, rounds=chosen.rounds)
+    elif chosen.what == "chronicle":
+        chronicle.measure(chosen.stores, num_entries=chosen.entries)
     elif chosen.what == "gate":
         gate.measure()
     elif chosen.what == "metrics":
@@ -80,6 +83,9 @@ def _arguments() -> argparse.Namespace:
     kinds.add_parser("gate", help="of the promotion gate by simulation: false promotions and power")
     kinds.add_parser("metrics", help="what figures cost those that make them")
     kinds.add_parser("exporters", help="of metrics: live ones in the loop of updates, and a scrape of a long history")
+    start = kinds.add_parser("chronicle", help="of reading the chronicle when a process starts")
+    start.add_argument("stores", nargs="*", help="empty ones, S3 too; none: a folder is made")
+    start.add_argument("--entries", type=int, default=chronicle.NUM_ENTRIES)
     against = kinds.add_parser("formats", help="of the store against Minari and plain pyarrow")
     against.add_argument("--episodes", type=int, default=formats.NUM_EPISODES)
     against.add_argument("--rounds", type=int, default=formats.ROUNDS)

@@ -5,19 +5,18 @@ from time import perf_counter
 
 from flywheel.core.code_version import CODE_VERSION
 from flywheel.core.commands import iterations as commands
-from flywheel.core.control import Control, IterationState
 from flywheel.core.errors import ResumeError, WaitingError
 from flywheel.core.gate import Decision
 from flywheel.core.gate_rules import Approval
 from flywheel.core.iteration import ITERATIONS, Iteration, Stage, record_key
-from flywheel.journey import final_key, finished, history, reached, recorded, repeatable
+from flywheel.journey import backwards, final_key, incomplete, last_finished, reached, recorded, summary
+from flywheel.mending import mend
 from flywheel.ports import Ports
 from flywheel.resume import check
 from flywheel.stages.assess import assess
 from flywheel.stages.collect import collect
 from flywheel.stages.deploy import deploy
 from flywheel.stages.evaluate import evaluate
-from flywheel.stages.gather import outcomes
 from flywheel.stages.ingest import ingest
 from flywheel.stages.plan import plan
 from flywheel.stages.relabel import relabel
@@ -36,10 +35,6 @@ STAGES = {
 
 FINAL = "final"
 """What observers are told instead of a stage while the live version is assessed at the end."""
-TOLD = ("wall_s", "policy_id", "behaviour_policy", "num_updates", "decision", "reason", "live", "deployed")
-"""What of a stage's outcome the chronicle tells."""
-RESULTS = ("tasks", "live_tasks", "anchor_tasks")
-"""Of whose episodes a stage's outcome holds results."""
 
 
 def turn(iteration: Iteration, ports: Ports) -> Iteration:
@@ -66,22 +61,24 @@ def run(ports: Ports, *, iterations: int, until: float | None = None, accept_ver
     Ends with the final assessment of the live version. What has a record is not done again, and before anything is
     done on top of it, it is checked (`resume.check`). What somebody else has asked for comes first.
     """
+    for status in incomplete(ports.chronicle.control(), ports.records):
+        if not any(status.overrides.values()):  # Its plan was another; the service mends it.
+            mend(status, ports)
     checked = False
     while (number := _due(ports, iterations, until)) is not None:
         iteration = carry_on(number, ports, accept_version=accept_version, checked=checked)
         checked = True
+        ports.chronicle.append(partial(commands.conclude, turned=iteration, by=ports.by))
         if iteration.remaining():
-            reason = iteration.outcomes[Stage.EVALUATE]["reason"]
-            ports.chronicle.append(partial(commands.wait_for_approval, number=number, by=ports.by, reason=reason))
             raise WaitingError(
                 f"iteration {number} waits for approval (gate.approval): `flywheel up` starts the service, "
                 f"`flywheel approve {number}` lets it go on"
             )
-        finish(iteration, ports)
-    last = finished(ports.records)[-1]
+    last = _last(ports)
+    assert last is not None, "no iteration is due only where one is finished"
     if _is_unassessed(last, ports):
         if not checked:
-            check(history(ports.records), ports, accept_version=accept_version)
+            _check(last, ports, accept_version=accept_version)
         _assess(last, ports)
     return last
 
@@ -93,23 +90,12 @@ def carry_on(number: int, ports: Ports, *, accept_version: bool = False, checked
     """
     iteration = recorded(number, ports)
     if not checked:
-        check([*history(ports.records, below=number), iteration], ports, accept_version=accept_version)
-    if not ports.chronicle.control().iterations[number].state.is_terminal:
-        ports.chronicle.append(partial(commands.start, number=number, by=ports.by, owner=ports.owner))
+        _check(iteration, ports, accept_version=accept_version)
+    ports.chronicle.append(partial(commands.start, number=number, by=ports.by, owner=ports.owner))
     for stage in iteration.outcomes:
         if stage not in ports.chronicle.control().iterations[number].stages:
             _tell(iteration, stage, ports)
     return turn(iteration, ports)
-
-
-def finish(iteration: Iteration, ports: Ports) -> None:
-    """Says how a turned iteration ended, unless that was said."""
-    if ports.chronicle.control().iterations[iteration.number].state.is_terminal:
-        return
-    deployed = iteration.outcomes[Stage.DEPLOY]
-    state = IterationState.SUCCEEDED if deployed["deployed"] else IterationState.REJECTED
-    decide = partial(commands.finish, number=iteration.number, state=state, by=ports.by, reason=deployed["reason"])
-    ports.chronicle.append(decide)
 
 
 def awaits_approval(iteration: Iteration, ports: Ports) -> bool:
@@ -130,10 +116,8 @@ def _due(ports: Ports, iterations: int, until: float | None) -> int | None:
     begun = control.current or next(iter(control.queued), None)
     if begun is not None:
         return begun.number
-    if (mended := _mended(control, ports)) is not None:
-        return mended
-    over = finished(ports.records)
-    if over and not _goes_on(over[-1], control.next_iteration - 1, iterations, until):
+    over = _last(ports)
+    if over is not None and not _goes_on(over, control.next_iteration - 1, iterations, until):
         return None
     request = partial(commands.request, by=ports.by, overrides={}, max_queued=1)
     entry = ports.chronicle.append(request)
@@ -141,12 +125,13 @@ def _due(ports: Ports, iterations: int, until: float | None) -> int | None:
     return entry.subject_number
 
 
-def _mended(control: Control, ports: Ports) -> int | None:
-    """The newest iteration, if it was over and a repair took a damaged record of it out of the way."""
-    newest = repeatable(control)
-    if newest is None or set(newest.stages) <= {str(stage) for stage in recorded(newest.number, ports).outcomes}:
-        return None
-    return newest.number
+def _check(iteration: Iteration, ports: Ports, *, accept_version: bool) -> None:
+    before = next(backwards(ports.records, below=iteration.number), None)
+    check(iteration, before, ports, accept_version=accept_version)
+
+
+def _last(ports: Ports) -> Iteration | None:
+    return last_finished(ports.records, below=ports.chronicle.control().next_iteration)
 
 
 def _goes_on(iteration: Iteration, newest: int, iterations: int, until: float | None) -> bool:
@@ -172,11 +157,7 @@ def _assess(iteration: Iteration, ports: Ports) -> None:
 
 def _tell(iteration: Iteration, stage: Stage, ports: Ports) -> None:
     """The chronicle has every finished stage once, with what a reader wants to know of it."""
-    outcome = iteration.outcomes[stage]
-    summary = {name: outcome[name] for name in TOLD if name in outcome}
-    if outcome.get("tasks"):
-        summary["success"] = {task: result["rate"] for task, result in outcome["tasks"].items()}
-        summary["episodes"] = outcomes(*(outcome.get(name) for name in RESULTS))
+    told = summary(iteration.outcomes[stage])
     ports.chronicle.append(
-        partial(commands.complete_stage, number=iteration.number, stage=str(stage), by=ports.by, summary=summary)
+        partial(commands.complete_stage, number=iteration.number, stage=str(stage), by=ports.by, summary=told)
     )

@@ -1,38 +1,32 @@
 """Resume: before a run goes on from its records, what they name must be what is there."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from flywheel.core.code_version import CODE_VERSION, release
-from flywheel.core.errors import NotFoundError, ResumeError
-from flywheel.core.iteration import Iteration, Outcomes, Stage
+from flywheel.core.errors import CheckpointError, NotFoundError, ResumeError
+from flywheel.core.iteration import Iteration, Outcomes, Stage, record_key
 from flywheel.ports import Ports
 
-BUILT_ON = 2
-"""Iterations whose data counts: the one that goes on, and the one whose evaluation it learns from."""
 RESTORE = "restore the store from a copy of before, or start anew on another store"
 
 
-def check(journey: Sequence[Iteration], ports: Ports, *, accept_version: bool = False) -> None:
-    """Checks all that the last iteration of the journey goes on from. The journey has every iteration since the first.
+def check(iteration: Iteration, before: Iteration | None, ports: Ports, *, accept_version: bool = False) -> None:
+    """Checks all that the iteration goes on from. `before`: the one whose evaluation it learns from; None: the first.
 
     ResumeError names what differs, with both values, and what to do. CheckpointError, StoreError: something is
     damaged. `accept_version`: an iteration that another release began may be gone on with.
     """
-    current = journey[-1]
     if not accept_version:
-        _check_code(current)
-    versions = {named: where for iteration in journey[-BUILT_ON:] for named, where in _versions(iteration)}
+        _check_code(iteration)
+    built_on = [some for some in (before, iteration) if some is not None]
+    versions = {named: where for some in built_on for named, where in _versions(some)}
     for (table, version, digest), where in versions.items():
         _check_data(table, version, digest, where, ports)
-    trained = {
-        outcome["policy_id"]: outcome
-        for iteration in journey
-        for stage, outcome in iteration.outcomes.items()
-        if stage is Stage.TRAIN
-    }
-    for policy_id in sorted(_policies(current) & trained.keys()):
-        _check_policy(policy_id, trained[policy_id], ports)
+    for policy_id in sorted(_policies(iteration)):
+        trained = _training(policy_id, ports)
+        if trained is not None:
+            _check_policy(policy_id, trained, ports)
 
 
 def _check_code(iteration: Iteration) -> None:
@@ -78,6 +72,14 @@ def _policies(iteration: Iteration) -> set[str]:
     return {
         policy_id for policy_id in (iteration.live, iteration.candidate, own, live, anchor) if policy_id is not None
     }
+
+
+def _training(policy_id: str, ports: Ports) -> Outcomes | None:
+    """The record of it; None: it is lost. CheckpointError: there is no such version."""
+    version = ports.policies.version(policy_id)
+    if version is None:
+        raise CheckpointError(f"policy version {policy_id}: missing, though the records name it; {RESTORE}")
+    return ports.records.read(record_key(version.iteration, Stage.TRAIN))
 
 
 def _check_policy(policy_id: str, recorded: Mapping[str, Any], ports: Ports) -> None:

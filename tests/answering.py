@@ -16,10 +16,12 @@ from small import small_config
 from flywheel.api.application import create_app
 from flywheel.client import Flywheel
 from flywheel.core.access import Scope
+from flywheel.core.campaign import CampaignState
 from flywheel.core.commands import iterations
 from flywheel.core.control import IterationState
 from flywheel.journal import Progress
 from flywheel.ports import Chronicle
+from flywheel.service.campaigns import Campaigns
 
 App = Callable[[Any, Any, Any], Awaitable[None]]
 
@@ -83,11 +85,34 @@ class TurningWatch:
                 self.chronicle.append(decide)
 
 
+@dataclass
+class CampaigningWatch(TurningWatch):
+    """Takes every step of a campaign as soon as it is told of it."""
+
+    campaigns: Campaigns
+
+    def nudge(self) -> None:
+        super().nudge()
+        while any(some.state is CampaignState.ACTIVE for some in self.chronicle.control().campaigns.values()):
+            self.campaigns.tick()
+            super().nudge()
+
+
 @contextmanager
 def turning(desk: Desk, ending: IterationState, reason: str) -> Iterator[str]:
     """The address of a service whose iterations end at once."""
     watch = TurningWatch(chronicle=desk.plane.chronicle, ending=ending, reason=reason)
     with serving(create_app(replace(desk.plane, watch=watch))) as url:
+        yield url
+
+
+@contextmanager
+def campaigning(desk: Desk, ending: IterationState, reason: str) -> Iterator[str]:
+    """Likewise, and so do its campaigns."""
+    plane = desk.plane
+    campaigns = Campaigns(chronicle=plane.chronicle, records=plane.records, now=plane.now, max_queued=1)
+    watch = CampaigningWatch(chronicle=plane.chronicle, ending=ending, reason=reason, campaigns=campaigns)
+    with serving(create_app(replace(plane, watch=watch))) as url:
         yield url
 
 

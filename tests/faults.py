@@ -17,7 +17,7 @@ import yaml
 from flywheel.config import parse
 from flywheel.core.episode import Source
 from flywheel.core.iteration import Iteration, Stage, record_key
-from flywheel.journey import final_key, finished
+from flywheel.journey import final_key, history
 from flywheel.stages.collect import order as order_of_collect
 from flywheel.workshop import Workshop
 
@@ -130,7 +130,7 @@ def inspect(settings: Mapping[str, Any], store: str, *, iterations: int) -> Find
     """StoreError, IterationError: the store is damaged, or the run is not finished."""
     workshop = Workshop(config=parse(dict(settings), origin="faults"), store=store)
     counts = Counter(episode.episode_id for episode in workshop.episodes.summaries())
-    journey = finished(workshop.records)
+    journey = [iteration for iteration in history(workshop.records) if not iteration.remaining()]
     assert [iteration.number for iteration in journey] == list(range(1 + iterations)), "an iteration is not finished"
     return Finding(
         missing=sorted(set(expected(workshop, journey)) - counts.keys()),

@@ -1,7 +1,7 @@
 import pytest
 
 from flywheel.cli.following import clock, line
-from flywheel.client import Entry
+from flywheel.client import Campaign, CampaignState, Entry, Goal
 
 
 def entry(action, **values):
@@ -60,6 +60,21 @@ def test_a_finished_stage_says_what_came_of_it(details, told):
 )
 def test_what_happens_is_said_in_words_and_what_is_not_known_by_its_name(action, values, told):
     assert line(entry(action, **values)) == f"09:30:00  {told}"
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"state": CampaignState.PAUSED}, "          campaign 2 is paused"),
+        (
+            {"state": CampaignState.ENDED, "finished_at": "2026-01-05T10:00:01.000Z", "reason": "4 iterations"},
+            "10:00:01  campaign 2 is ended: 4 iterations",
+        ),
+    ],
+)
+def test_where_a_campaign_stands(values, told):
+    asked = {"number": 2, "goal": Goal(max_iterations=4), "requested_by": "token:alice", "requested_at": "then"}
+    assert line(Campaign(**asked, **values)) == told
 
 
 def test_a_time_of_day():

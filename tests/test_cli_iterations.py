@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from answering import turning
+from answering import campaigning, turning
 
 from flywheel.core.access import Scope
 from flywheel.core.control import IterationState
@@ -113,6 +113,34 @@ def test_waiting_as_json_is_a_line_for_each_event_and_the_iteration_last(desk, f
     assert [line["event"] for line in lines] == ["entry"] * 4 + ["iteration"]
     assert lines[-2]["data"]["action"] == "iteration.finished"
     assert (lines[-1]["data"]["state"], lines[-1]["data"]["reason"]) == ("rejected", "no better")
+
+
+def test_a_campaign_that_is_waited_for_is_followed_through_its_iterations(flywheel, desk):
+    with campaigning(desk, IterationState.REJECTED, "no better") as url:
+        code, out, err = flywheel("campaign", "start", "--max-iterations", "2", "--wait", "--url", url)
+    assert (code, err) == (0, "")
+    assert [line.partition("  ")[2].strip() for line in out.splitlines()] == [
+        *(
+            line
+            for number in (0, 1)
+            for line in (
+                f"iteration {number} is asked for by campaign:1",
+                f"iteration {number} runs",
+                "collect    done",
+                f"iteration {number} rejected: no better",
+            )
+        ),
+        "campaign 1 is ended: 2 iterations, as many as it may take",
+    ]
+
+
+def test_a_campaign_that_fails_ends_the_command_so(flywheel, desk):
+    with campaigning(desk, IterationState.FAILED, "no more disk") as url:
+        code, out, _ = flywheel("campaign", "start", "--until", "0.9", "--wait", "--json", "--url", url)
+    lines = [json.loads(line) for line in out.splitlines()]
+    assert (code, [line["event"] for line in lines]) == (1, ["entry"] * 4 + ["campaign"])
+    assert lines[-1]["data"]["state"] == "failed"
+    assert "no more disk" in lines[-1]["data"]["reason"]
 
 
 def test_who_stops_waiting_is_told_that_the_iteration_goes_on(desk):

@@ -8,7 +8,7 @@ from fakes import MemoryRecords
 from receiver import HANG, closed_port, receiving
 
 from flywheel.core.commands import policies, tokens, webhooks
-from flywheel.core.delivery import Delivery, DeliveryState, delivery_key
+from flywheel.core.delivery import DELIVERIES, Delivery, DeliveryState, attempts_of, delivery_key
 from flywheel.core.entry import Action
 from flywheel.core.errors import StoreUnavailableError
 from flywheel.service import courier
@@ -60,14 +60,16 @@ class Town(Diary):
         return Delivery.of(self.records.wait(delivery_key(webhook, number)))
 
     @contextmanager
-    def delivering(self, *, patience_s=3600.0, timeout_s=10.0, records=None):
+    def delivering(self, *, patience_s=3600.0, timeout_s=10.0, grace_s=0.0, records=None):
         """By a process of its own, which does not wait long."""
         deliveries = Deliveries(
             chronicle=self.another(),
             records=records or self.records,
             key=KEY,
             poster=Poster(timeout_s=timeout_s, allow_link_local=False),
-            perseverance=Perseverance(patience_s=patience_s, first_pause_s=0.001, longest_pause_s=0.01),
+            perseverance=Perseverance(
+                patience_s=patience_s, first_pause_s=0.001, longest_pause_s=0.01, grace_s=grace_s
+            ),
             now=self.now,
             poll_s=0.01,
             gave_up=self.gave_up.set,
@@ -217,19 +219,44 @@ def test_what_was_not_recorded_is_told_again_under_the_same_name(town, monkeypat
     monkeypatch.setattr(courier, "STORE_PAUSE_S", 0.01)
 
     class AwayRecords(AwaitedRecords):
-        """Takes nothing down."""
+        """Takes down that it is attempted, and not how it ends."""
 
         def write(self, key, record):
-            raise StoreUnavailableError(f"{key}: no answer")
+            if key.startswith(DELIVERIES):
+                raise StoreUnavailableError(f"{key}: no answer")
+            super().write(key, record)
 
+    away = AwayRecords()
+    away._records = town.records._records
     with receiving() as receiver:
         town.hook("ci", receiver.url)
         number = town.promote(1)
-        with town.delivering(records=AwayRecords()):
+        with town.delivering(records=away):
             receiver.wait(1)
         with town.delivering():
             town.ended("ci", number)
     assert [request.headers["flywheel-delivery"] for request in receiver.delivered] == [f"ci/{number}"] * 2
+
+
+def test_of_several_processes_one_tells_each_entry(town):
+    with receiving(*[500] * 4) as receiver:
+        town.hook("ci", receiver.url)
+        some = [town.promote(number) for number in range(6)]
+        with town.delivering(grace_s=PATIENCE_S), town.delivering(grace_s=PATIENCE_S):
+            for number in some:
+                town.ended("ci", number)
+    assert numbers(receiver.delivered) == [some[0]] * 4 + some
+
+
+def test_another_process_goes_on_where_one_died_in_an_attempt(town):
+    with receiving() as receiver:
+        town.hook("ci", receiver.url)
+        number = town.promote(1)
+        town.records.write(f"{attempts_of('ci', number)}000001", {"at": town.time})
+        with town.delivering(grace_s=0.05):
+            assert town.ended("ci", number).attempts == 1
+    assert numbers(receiver.delivered) == [number]
+    assert len(town.records.keys(attempts_of("ci", number))) == 2
 
 
 def test_a_store_that_is_back_gets_the_record(town, monkeypatch):

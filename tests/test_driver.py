@@ -42,6 +42,11 @@ class Script:
     steps: list[Any]
     turned: list[int] = field(default_factory=list)
     rests: int = 0
+    mended: list[int] = field(default_factory=list)
+    """How many were turned by then."""
+
+    def mend(self):
+        self.mended.append(len(self.turned))
 
     def turn(self, status):
         self.turned.append(status.number)
@@ -111,6 +116,21 @@ def test_iterations_come_in_their_order_and_the_next_process_goes_on_with_the_on
         pass
     assert after.script.turned == [0, 1, 2]
     assert rig.status(0).owner == "process 2"
+
+
+def test_lost_records_are_made_again_at_the_start_and_before_every_new_iteration():
+    rig = Rig(StoreUnavailableError("away"), outcomes(0), outcomes(1))
+    assert not rig.driver.step()
+    assert not rig.driver.step()
+    assert rig.script.mended == [0]
+    rig.chronicle.append(ASK)
+    rig.chronicle.append(ASK)
+    with pytest.raises(StoreUnavailableError):
+        rig.driver.step()
+    while rig.driver.step():
+        pass
+    assert rig.script.turned == [0, 0, 1]
+    assert rig.script.mended == [0, 0, 2]
 
 
 def test_what_waits_for_a_person_holds_up_those_behind_it_until_it_is_approved():

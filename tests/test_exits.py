@@ -1,7 +1,7 @@
 import pytest
 
-from flywheel.cli.exits import WORDS, Exit, of_error, of_state
-from flywheel.client import IterationState
+from flywheel.cli.exits import WORDS, Exit, of_campaign, of_error, of_state
+from flywheel.client import CampaignState, Goal, IterationState
 from flywheel.core.errors import (
     ApiAccessError,
     ApiBusyError,
@@ -44,3 +44,17 @@ def test_an_iteration_that_is_over_ends_a_command_as_it_ended():
 def test_the_help_names_each_code():
     for code in set(Exit) - {Exit.INTERRUPTED}:
         assert f" {int(code)} " in WORDS
+
+
+@pytest.mark.parametrize(
+    ("state", "until", "expected"),
+    [
+        (CampaignState.SUCCEEDED, 0.9, 0),
+        (CampaignState.ENDED, None, 0),
+        (CampaignState.ENDED, 0.9, 3),
+        (CampaignState.FAILED, 0.9, 1),
+        (CampaignState.CANCELLED, None, 4),
+    ],
+)
+def test_a_campaign_that_is_over_ends_a_command_as_it_ended(state, until, expected):
+    assert of_campaign(state, Goal(until=until, max_iterations=2)) == expected

@@ -57,6 +57,22 @@ def test_a_worker_that_starts_again_goes_on_with_what_is_not_carried_out():
     asyncio.run(story())
 
 
+def test_what_is_withdrawn_is_taken_only_by_those_who_are_waited_for():
+    async def story() -> None:
+        orders = Orders()
+        await orders.give("first")
+        assert await orders.say(0, 100, {})
+        await orders.withdraw()
+        assert await took(orders, done=0) == "waits"
+        await orders.give("second")
+        assert await took(orders, done=0) == (2, "second")
+        await orders.withdraw()
+        assert await took(orders, done=0, rank=1) == (2, "second")
+        assert not await orders.say(50, 100, {})
+
+    asyncio.run(story())
+
+
 def test_the_news_are_those_of_the_newest_order():
     async def story() -> None:
         orders = Orders()

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 from fakes import CONTRACT, MemoryRecords, Notebook
 from mortal import KilledError
-from world import World, contents
+from world import World, contents, skilled
 
 from flywheel.core.code_version import CODE_VERSION, release
 from flywheel.core.errors import CheckpointError, ResumeError
@@ -209,3 +209,25 @@ def test_where_nothing_is_left_to_do_nothing_is_checked():
     again = Notebook()
     run(world.ports(observer=again), iterations=0)
     assert again.started == []
+
+
+def test_however_long_the_history_is_the_same_is_read_before_going_on():
+    class Dying(Notebook):
+        def stage_started(self, iteration, stage):
+            raise KilledError
+
+    class Counting(MemoryRecords):
+        def read(self, key):
+            reads.append(key)
+            return super().read(key)
+
+    counts = []
+    for iterations in (1, 4):
+        reads, world = [], World(script=skilled({"policy-0000": 4}))
+        run(world.ports(), iterations=iterations)
+        counting = Counting()
+        counting._records = world.records._records
+        with pytest.raises(KilledError):
+            run(world.ports(records=counting, observer=Dying()), iterations=iterations + 1)
+        counts.append(len(reads))
+    assert counts[0] == counts[1] > 0

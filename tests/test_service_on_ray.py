@@ -248,12 +248,16 @@ def test_down_ends_everything_and_up_goes_on(service: Service, folder: Path):
     assert "no service small is up" in again.stderr
     log = subprocess.run([*FLYWHEEL, "logs", "0", "--store", "store"], cwd=folder, check=True, stdout=subprocess.PIPE)
     assert b"train begins" in log.stdout
+    lost = [folder / f"store/records/iterations/0000/{stage}.json" for stage in ("relabel", "evaluate")]
+    for path in lost:
+        path.unlink()
     subprocess.run([*FLYWHEEL, "up", "given.yaml", "--store", "store"], cwd=folder, check=True)
     up = services.read(NAME)
     assert up is not None
     with Flywheel(up.url, Path(up.token_file).read_text().strip()) as client:
         assert client.deployments.live().policy_id == "policy-0000"
     wait_for(lambda: _version(up) == "policy-0000", "the live version is served again")
+    wait_for(lambda: all(path.exists() for path in lost), "records of a finished iteration that were lost")
     second = subprocess.run(
         [*FLYWHEEL, "up", "given.yaml", "--store", "store"], cwd=folder, check=False, capture_output=True, text=True
     )

@@ -67,13 +67,14 @@ def test_two_workers_train_one_network_on_the_batches_of_both(ray_session: RaySe
     assert weights(both) != one
 
 
-def test_a_training_that_the_brake_stops_frees_its_workers(ray_session: RaySession, tmp_path: Path):
+@pytest.mark.parametrize("num_workers", [1, 2])
+def test_a_training_that_the_brake_stops_frees_its_workers(ray_session: RaySession, tmp_path: Path, num_workers: int):
     drill, listener = Drill(folder=tmp_path), Listener()
 
     def brake() -> StoppedError | None:
         return CancelledError("enough") if listener.reports else None
 
-    training = RayTrainer(run=drill, num_workers=1, num_threads=1, use_gpu=False, brake=brake)
+    training = RayTrainer(run=drill, num_workers=num_workers, num_threads=1, use_gpu=False, brake=brake)
     with pytest.raises(CancelledError, match="enough"):
         training.train(replace(drill.fill(), num_updates=100_000), listener)
     assert training._team is None

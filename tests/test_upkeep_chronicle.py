@@ -6,8 +6,8 @@ import pytest
 from stored import flip, tree
 
 from flywheel.core.commands import iterations, policies, webhooks
-from flywheel.core.delivery import Delivery, DeliveryState, delivery_key
-from flywheel.core.entry import Action, Entry, entry_key
+from flywheel.core.delivery import Delivery, DeliveryState, attempts_of, delivery_key
+from flywheel.core.entry import Action, Entry, chapter_key, entry_key
 from flywheel.core.errors import StoreError
 from flywheel.store.chronicle import RecordedChronicle
 from flywheel.store.folder import LocalFolder
@@ -48,6 +48,7 @@ def told(store, first):
     add(policies.promote, "policy-0001", reason="it is gentler")
     add(iterations.finish, 3, state="failed", reason="no more disk")
     add(iterations.request, overrides={}, max_queued=1)
+    store.records.write(f"{attempts_of('ci', 3)}000001", {"at": DELIVERED.at})
     store.records.write(delivery_key("ci", 3), DELIVERED.plain)
     return store
 
@@ -159,3 +160,19 @@ def test_entries_come_back_as_they_were_recorded(told):
     record = told.records.read(entry_key(3))
     assert Entry.of(record).plain == record
     assert Delivery.of(told.records.read(delivery_key("ci", 3))) == DELIVERED
+
+
+def test_a_chapter_that_is_no_copy_of_the_entries_is_moved_away(told, first):
+    entries = [told.records.read(entry_key(number)) for number in range(first + 6)]
+    told.records.write(chapter_key(0), {"entries": entries[:4]})
+    assert problems(told) == {}
+    told.records.write(chapter_key(4), {"entries": entries[5:]})
+    told.records.write(chapter_key(9), {"entries": None})
+    told.records.write("chapters/x", {"entries": []})
+    wrong = ["records/chapters/00000004.json", "records/chapters/00000009.json", "records/chapters/x.json"]
+    assert problems(told) == dict.fromkeys(wrong, "damaged: it does not hold what the entries say")
+    plan = plan_repair(told, verify(told))
+    assert sorted(move.key for move in plan.moves) == wrong
+    repair(told, plan)
+    assert not verify(told).damaged
+    assert told.records.keys("chapters/") == [chapter_key(0)]

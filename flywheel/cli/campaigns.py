@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from flywheel.cli.asking import Ask, asking
+from flywheel.cli.following import follow_campaign
 from flywheel.cli.iterations import Key, Reason
 from flywheel.cli.limits import Limit, first
 from flywheel.cli.overriding import OverridesFile, Set, overrides
@@ -35,10 +36,15 @@ def start(
     max_hours: Annotated[float | None, typer.Option(help="Budget of hours.")] = None,
     settings: Set = None,
     overrides_file: OverridesFile = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Follow it to its end, and exit as it ends.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check, and start nothing.")] = False,
     key: Key = None,
 ) -> None:
-    """Start a campaign. The first goal that is reached ends it; at least one is needed."""
+    """Start a campaign. The first goal that is reached ends it; at least one is needed.
+
+    With --wait: exit code 0, its success rate was reached, or it was for none and went to its end; 1, it failed; 3, its
+    success rate was not reached; 4, cancelled.
+    """
     goal = Goal(
         until=until,
         plateau=plateau,
@@ -52,6 +58,8 @@ def start(
         ask.show(plan, lambda: say(f"it would be campaign {plan.number}: {_in_words(goal)}"))
         return
     made = ask.wheel.campaigns.create(goal, overrides=wanted, key=key)
+    if wait:
+        raise typer.Exit(follow_campaign(ask, made.number))
     ask.show(made, lambda: say(f"campaign {made.number} is {made.state}: {_in_words(made.goal)}"))
 
 

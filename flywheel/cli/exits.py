@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 
+from flywheel.core.campaign import CampaignState, Goal
 from flywheel.core.control import IterationState
 from flywheel.core.errors import ApiBusyError, ApiError, FlywheelError, ServiceError, UnreachableError
 
@@ -25,9 +26,10 @@ class Exit(IntEnum):
 
 
 WORDS = (
-    "Exit codes: 0 done; 1 failed: the iteration that was waited for, a check, or the service itself; "
-    "2 wrong input, or not possible as things stand (HTTP 4xx); 3 the iteration that was waited for was rejected; "
-    "4 it was cancelled; 5 no service answers, or it is too busy (HTTP 429, 503): try again later."
+    "Exit codes: 0 done; 1 failed: what was waited for, a check, or the service itself; "
+    "2 wrong input, or not possible as things stand (HTTP 4xx); 3 the iteration that was waited for was rejected, or "
+    "the campaign did not reach its success rate; 4 it was cancelled; "
+    "5 no service answers, or it is too busy (HTTP 429, 503): try again later."
 )
 
 
@@ -48,3 +50,10 @@ def of_state(state: IterationState) -> Exit:
         IterationState.REJECTED: Exit.REJECTED,
         IterationState.CANCELLED: Exit.CANCELLED,
     }.get(state, Exit.FAILED)
+
+
+def of_campaign(state: CampaignState, goal: Goal) -> Exit:
+    """Of a campaign that is over. One for a success rate that a budget or a plateau ended before is rejected."""
+    if state is CampaignState.ENDED:
+        return Exit.DONE if goal.until is None else Exit.REJECTED
+    return {CampaignState.SUCCEEDED: Exit.DONE, CampaignState.CANCELLED: Exit.CANCELLED}.get(state, Exit.FAILED)

@@ -1,26 +1,27 @@
-"""Following: an iteration from its beginning to its end, on a terminal, in a log, or as JSON lines."""
+"""Following: an iteration, or a campaign, from its beginning to its end, on a terminal, in a log, or as JSON lines."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bars
 
 from flywheel.cli.asking import Ask, print_json_line
-from flywheel.cli.exits import Exit, of_state
+from flywheel.cli.exits import Exit, of_campaign, of_state
 from flywheel.cli.words import because, in_percent
-from flywheel.client import Entry
+from flywheel.client import Campaign, Entry, Progress
 from flywheel.core.entry import Action
+
+Event = Campaign | Entry | Progress
 
 
 def follow(ask: Ask, number: int) -> Exit:
-    """Until it is over. Ctrl-C ends the following, not the iteration."""
-    try:
-        _as_json(ask, number) if ask.as_json else _in_words(ask, number)
-    except KeyboardInterrupt:
-        Console(stderr=True).print(f"iteration {number} goes on; `flywheel cancel {number}` stops it", markup=False)
+    """An iteration, until it is over. Ctrl-C ends the following, not the iteration."""
+    if not _followed(ask, ask.wheel.iterations.follow(number)):
+        _say_aside(f"iteration {number} goes on; `flywheel cancel {number}` stops it")
         return Exit.INTERRUPTED
     found = ask.wheel.iterations.get(number)
     if ask.as_json:
@@ -28,14 +29,32 @@ def follow(ask: Ask, number: int) -> Exit:
     return of_state(found.state)
 
 
-def _as_json(ask: Ask, number: int) -> None:
-    for event in ask.wheel.iterations.follow(number):
-        print_json_line({"event": "entry" if isinstance(event, Entry) else "progress", "data": event})
+def follow_campaign(ask: Ask, number: int) -> Exit:
+    """A campaign, until it is over. Ctrl-C ends the following, not the campaign."""
+    if not _followed(ask, ask.wheel.campaigns.follow(number)):
+        _say_aside(f"campaign {number} goes on; `flywheel campaign cancel {number}` stops it")
+        return Exit.INTERRUPTED
+    found = ask.wheel.campaigns.get(number)
+    return of_campaign(found.state, found.goal)
 
 
-def _in_words(ask: Ask, number: int) -> None:
+def _followed(ask: Ask, events: Iterator[Event]) -> bool:
+    """Whether to the end."""
+    try:
+        _as_json(events) if ask.as_json else _in_words(events)
+    except KeyboardInterrupt:
+        return False
+    return True
+
+
+def _as_json(events: Iterator[Event]) -> None:
+    for event in events:
+        print_json_line({"event": type(event).__name__.lower(), "data": event})
+
+
+def _in_words(events: Iterator[Event]) -> None:
     console = Console()
-    bars = Progress(
+    bars = Bars(
         TextColumn("  {task.description:<9}"),
         BarColumn(bar_width=28),
         MofNCompleteColumn(),
@@ -47,11 +66,11 @@ def _in_words(ask: Ask, number: int) -> None:
     stage: str | None = None
     bar: TaskID | None = None
     with bars:
-        for event in ask.wheel.iterations.follow(number):
-            if bar is not None and (isinstance(event, Entry) or event.stage != stage):
+        for event in events:
+            if bar is not None and (not isinstance(event, Progress) or event.stage != stage):
                 bars.remove_task(bar)
                 bar = None
-            if isinstance(event, Entry):
+            if not isinstance(event, Progress):
                 console.print(line(event), highlight=False, markup=False, soft_wrap=True)
                 continue
             if bar is None:
@@ -59,8 +78,17 @@ def _in_words(ask: Ask, number: int) -> None:
             bars.update(bar, completed=event.done, total=event.total or None)
 
 
-def line(entry: Entry) -> str:
-    """An entry of an iteration, in words."""
+def line(event: Entry | Campaign) -> str:
+    """An entry of an iteration, or where a campaign stands, in words."""
+    return _of_entry(event) if isinstance(event, Entry) else _of_campaign(event)
+
+
+def _of_campaign(found: Campaign) -> str:
+    at = clock(found.finished_at) if found.finished_at else ""
+    return f"{at:<8}  campaign {found.number} is {found.state}{because(found.reason)}"
+
+
+def _of_entry(entry: Entry) -> str:
     number = entry.subject.rpartition("/")[2]
     why = because(entry.reason)
     match entry.action:
@@ -81,6 +109,11 @@ def line(entry: Entry) -> str:
         case _:
             what = f"{entry.action} {entry.subject}{why}"
     return f"{clock(entry.at)}  {what}"
+
+
+def _say_aside(message: str) -> None:
+    """Where it disturbs nobody who reads the output."""
+    Console(stderr=True).print(message, markup=False)
 
 
 def _stage(details: Mapping[str, Any]) -> str:

@@ -2,8 +2,11 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from time import sleep
 from typing import Any
 
+from flywheel.client.entries import Entry
+from flywheel.client.iterations import PATIENCE_S, POLL_S, Iterations, Progress
 from flywheel.client.wire import Wire
 from flywheel.core.campaign import CampaignState, Goal
 from flywheel.core.control import IterationState
@@ -50,8 +53,8 @@ class PlannedCampaign:
 class Campaigns:
     """`/v1/campaigns`."""
 
-    def __init__(self, wire: Wire) -> None:
-        self._wire = wire
+    def __init__(self, wire: Wire, iterations: Iterations) -> None:
+        self._wire, self._iterations = wire, iterations
 
     def create(self, goal: Goal, *, overrides: Mapping[str, Any] | None = None, key: str | None = None) -> Campaign:
         """Asks for iterations until the goal is reached. `overrides`, `key`: as of an iteration."""
@@ -68,6 +71,29 @@ class Campaigns:
     def all(self, *, state: CampaignState | str | None = None) -> Iterator[Campaign]:
         """The newest first."""
         return self._wire.pages(Campaign, "campaigns", params={"state": state})
+
+    def follow(self, number: int, *, patience_s: float = PATIENCE_S) -> Iterator[Campaign | Entry | Progress]:
+        """What happens to it, from its beginning to its end: what happens to its iterations, one after the other, and
+        between them the campaign itself whenever its state has changed; at the end as it ended.
+
+        `patience_s`: how long the service may be away meanwhile.
+        """
+        followed: set[int] = set()
+        state: CampaignState | None = None
+        while True:
+            found = self._wire.get(Campaign, "campaigns", number, patience_s=patience_s)
+            begun = [one.number for one in found.iterations if one.number not in followed]
+            for iteration in begun:
+                followed.add(iteration)
+                yield from self._iterations.follow(iteration, patience_s=patience_s)
+            if begun:
+                continue
+            if found.state is not state:
+                state = found.state
+                yield found
+            if found.state.is_terminal:
+                return
+            sleep(POLL_S)
 
     def pause(self, number: int, *, reason: str = "") -> Campaign:
         """The iteration that runs ends as it would; no other begins."""

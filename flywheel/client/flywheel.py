@@ -59,7 +59,7 @@ class Flywheel:
         wire = Wire(address=address, timeout_s=timeout_s)
         self._wire = wire
         self.iterations = Iterations(wire)
-        self.campaigns = Campaigns(wire)
+        self.campaigns = Campaigns(wire, self.iterations)
         self.schedules = Schedules(wire)
         self.deployments = Deployments(wire)
         self.policies = Policies(wire)

@@ -24,7 +24,7 @@ class Orders:
     def __init__(self) -> None:
         self._num_starts = 0
         self._number, self._order, self._closed = 0, None, False
-        self._withdrawn = False
+        self._withdrawn = self._begun = False
         self._progress: tuple[int, int, Mapping[str, float]] | None = None
         self._told: list[str] = []
         self._outcome: Any = None
@@ -33,7 +33,8 @@ class Orders:
     async def give(self, order: Any) -> None:
         async with self._changed:
             self._number, self._order = self._number + 1, order
-            self._progress, self._told, self._outcome, self._withdrawn = None, [], None, False
+            self._progress, self._told, self._outcome = None, [], None
+            self._withdrawn = self._begun = False
             self._changed.notify_all()
 
     async def take(self, done: int, rank: int) -> tuple[int, Any] | None:
@@ -45,6 +46,7 @@ class Orders:
             self._num_starts += 1
         async with self._changed:
             await self._changed.wait_for(lambda: self._closed or (self._number > done and self._is_open()))
+            self._begun = not self._closed
             return None if self._closed else (self._number, self._order)
 
     async def close(self) -> None:
@@ -74,7 +76,8 @@ class Orders:
         return News(progress=self._progress, told=self._told[heard:], outcome=self._outcome)
 
     def _is_open(self) -> bool:
-        return self._outcome is None and not self._withdrawn
+        """Also one that was withdrawn after a worker had begun it: that worker waits for the others."""
+        return self._outcome is None and (self._begun or not self._withdrawn)
 
     async def starts(self) -> int:
         """How often the first worker was started."""

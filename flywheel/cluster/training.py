@@ -197,10 +197,11 @@ def _trained(job: _Job, request: TrainingRequest, place: Place) -> TrainingResul
     said: list[Any] = []
 
     def report(done: int, total: int, figures: Mapping[str, float]) -> None:
+        # The answer to the time before is there by now, so that nobody waits for it.
+        stops = bool(said) and not ray.get(said.pop())
+        if _heard_by_all(stops, place):
+            raise CancelledError(f"{request.policy_id}: told to stop after {done} of {total} updates")
         if place.rank == 0:
-            # The answer to the time before is there by now, so that nobody waits for it.
-            if said and not ray.get(said.pop()):
-                raise CancelledError(f"{request.policy_id}: told to stop after {done} of {total} updates")
             said.append(job.orders.say.remote(done, total, figures))
 
     def tell(message: str) -> None:
@@ -208,10 +209,21 @@ def _trained(job: _Job, request: TrainingRequest, place: Place) -> TrainingResul
 
     try:
         return job.run(request, place, _distributed if place.num_workers > 1 else _alone).run(report, tell)
+    except CancelledError as stopped:
+        return stopped
     except FlywheelError as failure:
         if place.num_workers > 1:
             raise  # The other workers wait for this one: only its failure ends them.
         return failure
+
+
+def _heard_by_all(stops: bool, place: Place) -> bool:
+    """What the first worker says. All ask at the same updates, so that none goes on while another waits for it."""
+    if place.num_workers == 1:
+        return stops
+    said = torch.tensor([float(stops)], device=place.device)
+    torch.distributed.broadcast(said, src=0)
+    return bool(said.item())
 
 
 def _alone(module: nn.Module) -> nn.Module:

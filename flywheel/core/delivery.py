@@ -7,6 +7,8 @@ from typing import Any, Final, Self
 
 DELIVERIES: Final = "deliveries/"
 """Prefix of the deliveries' records."""
+ATTEMPTS: Final = "attempts/"
+"""Prefix of the records of who attempts a delivery."""
 
 
 class DeliveryState(StrEnum):
@@ -52,3 +54,8 @@ def delivery_key(webhook: str, number: int) -> str:
 def deliveries_of(webhook: str) -> str:
     """Prefix of one webhook's records."""
     return f"{DELIVERIES}{webhook}/"
+
+
+def attempts_of(webhook: str, number: int) -> str:
+    """Prefix of the attempts to deliver an entry; they count from 1."""
+    return f"{ATTEMPTS}{webhook}/{number:08d}/"

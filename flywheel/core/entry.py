@@ -7,6 +7,8 @@ from typing import Any, Final, Self
 
 CHRONICLE: Final = "chronicle/"
 """Prefix of the entries' records."""
+CHAPTERS: Final = "chapters/"
+"""Prefix of copies of many entries, each in one record."""
 
 
 class Action(StrEnum):
@@ -110,3 +112,8 @@ class Entry(Draft):
 def entry_key(number: int) -> str:
     """Where an entry is recorded."""
     return f"{CHRONICLE}{number:08d}"
+
+
+def chapter_key(first: int) -> str:
+    """Where the copies of the entries from this number on are recorded."""
+    return f"{CHAPTERS}{first:08d}"

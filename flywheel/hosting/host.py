@@ -26,6 +26,7 @@ from flywheel.cluster.session import RaySession
 from flywheel.config import Config, parse
 from flywheel.config.control import ControlConfig
 from flywheel.hosting.description import control_application
+from flywheel.hosting.service_supervisor import dismiss
 from flywheel.logs import output
 
 log = logging.getLogger("flywheel.hosting.host")  # As a process of its own, its name is __main__.
@@ -49,6 +50,7 @@ def host(config: Config, store: str, targets: Path) -> None:
         targets.write_text(json.dumps(scraped(config.control, ray.nodes())), encoding="utf-8")
         over.wait()
         targets.unlink(missing_ok=True)
+        dismiss()
         end_serve()
 
 

@@ -3,13 +3,14 @@
 import logging
 import os
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from threading import Thread
 from time import sleep
 from typing import Any
 
 import ray
+from ray.exceptions import RayError
 
 from flywheel import loop, wiring
 from flywheel.cluster.serving import Neighbourhood, ServeEndpoint
@@ -20,8 +21,10 @@ from flywheel.core.iteration import Iteration
 from flywheel.hosting.description import IDENTIFY, control_application
 from flywheel.hosting.plane import signing_key
 from flywheel.journal import Progress
+from flywheel.journey import incomplete
 from flywheel.logs import output
 from flywheel.logs.about import about
+from flywheel.mending import mend
 from flywheel.metrics.live import LiveMetrics
 from flywheel.narration import Narration
 from flywheel.observers import Observers
@@ -48,6 +51,9 @@ TICK_S = 1.0
 HARD_STOP_S = 7.0
 """What does not stop within this after it was told to is ended together with this process, which Ray starts again."""
 
+DISMISSAL_S = 5.0
+"""For webhooks' attempts that are under way when the service ends."""
+
 log = logging.getLogger(__name__)
 
 
@@ -56,16 +62,26 @@ class _Turning:
 
     def __init__(self, *, config: Config, store: str, ports: Ports, narration: Narration) -> None:
         self._config, self._store, self._ports, self._narration = config, store, ports, narration
+        self._lost: set[int] = set()
+        """Iterations of whose records one stays lost: said once."""
 
     def turn(self, status: IterationStatus) -> Iteration:
         with self._narration.turning(status.number):
-            overrides = Overrides.model_validate(status.overrides)
-            config = overridden(self._config, overrides, origin=f"iteration {status.number}")
-            plan = Workshop(config=config, store=self._store).plan()
-            return loop.carry_on(status.number, replace(self._ports, plan=plan))
+            return loop.carry_on(status.number, self._ports_of(status))
+
+    def mend(self) -> None:
+        for status in incomplete(self._ports.chronicle.control(), self._ports.records):
+            if status.number not in self._lost and not mend(status, self._ports_of(status)):
+                self._lost.add(status.number)
 
     def rest(self) -> None:
         self._ports.rest()
+
+    def _ports_of(self, status: IterationStatus) -> Ports:
+        """With the plan of its own settings."""
+        overrides = Overrides.model_validate(status.overrides)
+        config = overridden(self._config, overrides, origin=f"iteration {status.number}")
+        return replace(self._ports, plan=Workshop(config=config, store=self._store).plan())
 
 
 class ServiceSupervisor:
@@ -116,7 +132,7 @@ class ServiceSupervisor:
             ).tick,
             *_footage(workshop, self._chronicle),
         )
-        Deliveries(
+        self._deliveries = Deliveries(
             chronicle=self._chronicle,
             records=workshop.records,
             key=signing_key(),
@@ -124,10 +140,14 @@ class ServiceSupervisor:
                 timeout_s=config.control.webhooks.timeout_s,
                 allow_link_local=config.control.webhooks.allow_link_local,
             ),
-            perseverance=Perseverance(patience_s=config.control.webhooks.patience_hours * 3600),
+            perseverance=Perseverance(
+                patience_s=config.control.webhooks.patience_hours * 3600,
+                grace_s=3 * config.control.webhooks.timeout_s,
+            ),
             now=utc_now,
             gave_up=self._live.webhook_failed,
-        ).start()
+        )
+        self._deliveries.start()
         for name, work in {
             "driver": self._driver.drive,
             "ticks": self._tick,
@@ -147,6 +167,11 @@ class ServiceSupervisor:
         """There may be something to do."""
         self._driver.nudge()
 
+    def stop(self) -> None:
+        """Begins nothing more, and records how the webhooks' attempts ended. What is turned ends with the process."""
+        self._driver.stop()
+        self._deliveries.stop(DISMISSAL_S)
+
     def _tick(self) -> None:
         while True:
             for tick in self._ticks:
@@ -164,8 +189,11 @@ class ServiceSupervisor:
             sleep(TICK_S / 4)
         with about(**({} if (progress := self._hearing.now) is None else {"iteration": progress.iteration})):
             log.error("what was told to stop did not within %g s: this supervisor ends", HARD_STOP_S)
-        self._narration.settle()
-        os._exit(1)
+        try:
+            self._narration.settle()
+            self._deliveries.stop(TICK_S)
+        finally:
+            os._exit(1)
 
 
 def _footage(workshop: Workshop, chronicle: Chronicle) -> list[Callable[[], None]]:
@@ -199,3 +227,9 @@ def ensure(config: Config, store: str) -> Any:
         )
         .remote(config=config, store=store)
     )
+
+
+def dismiss() -> None:
+    """Before Ray ends: what the supervisor has under way outside of it is recorded. Nobody may be there."""
+    with suppress(ValueError, RayError):
+        ray.get(ray.get_actor(NAME, namespace=NAMESPACE).stop.remote(), timeout=2 * DISMISSAL_S)

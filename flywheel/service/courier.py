@@ -18,6 +18,7 @@ from flywheel.core.entry import Entry
 from flywheel.core.errors import RecordExistsError, StoreError
 from flywheel.core.webhook import Webhook
 from flywheel.ports import Records, nothing
+from flywheel.service.attempts import Attempts
 from flywheel.service.posting import Answer, Poster
 from flywheel.service.signing import signature
 
@@ -39,6 +40,8 @@ class Perseverance:
     """Age of an entry after which it is given up."""
     first_pause_s: float = 2.0
     longest_pause_s: float = 300.0
+    grace_s: float = 30.0
+    """After which an attempt of another process has ended, or its process has."""
 
 
 class Courier:
@@ -61,6 +64,9 @@ class Courier:
         self._queue: SimpleQueue[Entry | None] = SimpleQueue()
         self._next = webhook.since + 1
         self._stopped = Event()
+        self._attempts = Attempts(
+            webhook=webhook.name, records=records, grace_s=perseverance.grace_s, stopped=self._stopped, now=now
+        )
         self._thread = Thread(target=self._run, name=f"webhook {webhook.name}", daemon=True)
 
     @property
@@ -96,7 +102,7 @@ class Courier:
 
     def _deliver(self, entry: Entry) -> None:
         retrying = Retrying(
-            retry=retry_if_result(lambda answer: not answer.accepted),
+            retry=retry_if_result(lambda answer: answer is not None and not answer.accepted),
             wait=wait_random_exponential(
                 multiplier=self._perseverance.first_pause_s, max=self._perseverance.longest_pause_s
             ),
@@ -104,8 +110,8 @@ class Courier:
             sleep=sleep_using_event(self._stopped),
             retry_error_callback=_answer,
         )
-        answer = retrying(self._attempt, entry)
-        if not answer.accepted and self._stopped.is_set():
+        answer: Answer | None = retrying(self._attempt, entry)
+        if answer is None or (not answer.accepted and self._stopped.is_set()):
             return
         delivery = Delivery(
             webhook=self.webhook.name,
@@ -121,10 +127,10 @@ class Courier:
             self._gave_up()
         self._persist(lambda: self._record(delivery))
 
-    def _attempt(self, entry: Entry) -> Answer:
-        """Signed anew each time: a receiver may refuse what was signed long ago."""
-        if self._stopped.is_set():  # While it paused.
-            return Answer(problem="stopped")
+    def _attempt(self, entry: Entry) -> Answer | None:
+        """Signed anew each time: a receiver may refuse what was signed long ago. None: it is not to be made."""
+        if not self._persist(lambda: self._attempts.take(entry.number)):
+            return None
         body = payload(entry)
         headers = {
             "Content-Type": "application/json",

@@ -7,6 +7,7 @@ and the record sends it again after its start, under the same `Flywheel-Delivery
 import logging
 from collections.abc import Callable
 from threading import Event, Thread
+from time import monotonic
 
 from flywheel.core.errors import StoreError
 from flywheel.core.webhook import Webhook
@@ -19,7 +20,8 @@ log = logging.getLogger(__name__)
 
 
 class Deliveries:
-    """A thread that reads the chronicle, and one per webhook. One process per store starts it: two would tell twice."""
+    """A thread that reads the chronicle, and one per webhook. Several processes of one store may have it: of each
+    attempt, one makes it."""
 
     def __init__(
         self,
@@ -49,13 +51,15 @@ class Deliveries:
         self._thread.start()
 
     def stop(self, timeout_s: float = 5.0) -> None:
-        """Begins no further attempt, and waits for those under way, each at most so long."""
+        """Begins no further attempt, and waits for those under way and their records, at most so long."""
+        deadline = monotonic() + timeout_s
         self._stopped.set()
         self._thread.join(timeout_s)
-        for courier in self._couriers.values():
+        couriers = list(self._couriers.values())
+        for courier in couriers:
             courier.stop()
-        for courier in self._couriers.values():
-            courier.join(timeout_s)
+        for courier in couriers:
+            courier.join(max(0.0, deadline - monotonic()))
         self._poster.close()
 
     def _run(self) -> None:

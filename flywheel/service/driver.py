@@ -19,7 +19,7 @@ from flywheel.core.errors import (
     StoppedError,
     StoreUnavailableError,
 )
-from flywheel.core.iteration import Iteration, Stage
+from flywheel.core.iteration import Iteration
 from flywheel.ports import Chronicle, Decide
 from flywheel.service.pedal import Pedal
 
@@ -43,6 +43,10 @@ class Turning(Protocol):
         """To its end, or to where it must wait for approval. Any error."""
         ...
 
+    def mend(self) -> None:
+        """Makes records again that finished iterations have lost. StoreUnavailableError: later it may be possible."""
+        ...
+
     def rest(self) -> None:
         """Nothing is to be done for now: processes that only wait may end."""
         ...
@@ -64,6 +68,7 @@ class Driver:
         self._clock = clock
         self._chronicle, self._turning, self._pedal, self._owner = chronicle, turning, pedal, owner
         self._woken, self._stopped = Event(), Event()
+        self._mended = False
 
     def drive(self) -> None:
         """Until `stop`. Nothing that an iteration does ends this."""
@@ -102,6 +107,9 @@ class Driver:
         StoreUnavailableError, RecordExistsError: it is due still.
         """
         status = due(self._chronicle.control())
+        if not self._mended or (status is not None and status.state is IterationState.QUEUED):
+            self._turning.mend()  # A new iteration is planned from the records of those before it.
+            self._mended = True
         if status is None:
             return False
         self._append(partial(iterations.start, number=status.number, by=SUPERVISOR, owner=self._owner))
@@ -134,17 +142,7 @@ class Driver:
         except Exception as failure:
             log.exception("iteration %d", number)
             return self._finish(number, IterationState.FAILED, "".join(traceback.format_exception(failure)[-3:]))
-        return self._conclude(iteration)
-
-    def _conclude(self, iteration: Iteration) -> None:
-        if iteration.remaining():
-            reason = iteration.outcomes[Stage.EVALUATE]["reason"]
-            return self._append(
-                partial(iterations.wait_for_approval, number=iteration.number, by=SUPERVISOR, reason=reason)
-            )
-        deployed = iteration.outcomes[Stage.DEPLOY]
-        state = IterationState.SUCCEEDED if deployed["deployed"] else IterationState.REJECTED
-        return self._finish(iteration.number, state, deployed["reason"])
+        return self._append(partial(iterations.conclude, turned=iteration, by=SUPERVISOR))
 
     def _finish(self, number: int, state: IterationState, reason: str) -> None:
         try:

@@ -115,20 +115,22 @@ def _portions(iteration: Iteration, earlier: Mapping[str, SuccessRate], ports: P
     rules, budget = ports.plan.allocation, ports.plan.collect_episodes_per_task * len(ports.plan.tasks)
     if iteration.live is None:
         return allocate(budget, earlier, {}, AllocationRules(allocation=Allocation.UNIFORM, revisit=0.0))
-    return allocate(budget, earlier, _failed(iteration.live, iteration.number - 1, ports), rules)
+    return allocate(budget, earlier, _failed(iteration.live, iteration.number, ports), rules)
 
 
-def _failed(live: str, before: int, ports: Ports) -> dict[str, list[int]]:
-    """Task -> seeds, sorted, of the initial states where the version failed in the evaluation before.
+def _failed(live: str, number: int, ports: Ports) -> dict[str, list[int]]:
+    """Task -> seeds, sorted, of the initial states where the version failed in the last evaluation before `number`.
 
     Not in the collection: the same version draws the same actions from the same seed, so it would fail alike.
     """
-    evaluated = ports.records.read(record_key(before, Stage.EVALUATE))
-    if evaluated is None:
-        return {}
     failed: dict[str, list[int]] = {}
-    for episode in ports.episodes.summaries(version=evaluated["episodes_version"], iteration=before):
-        own = episode.behaviour_policy == live and episode.source is Source.EVALUATION
-        if own and episode.outcome is Outcome.FAILURE:
-            failed.setdefault(episode.task, []).append(episode.seed)
+    for before in reversed(range(number)):
+        evaluated = ports.records.read(record_key(before, Stage.EVALUATE))
+        if evaluated is None:  # It was over before it evaluated.
+            continue
+        for episode in ports.episodes.summaries(version=evaluated["episodes_version"], iteration=before):
+            own = episode.behaviour_policy == live and episode.source is Source.EVALUATION
+            if own and episode.outcome is Outcome.FAILURE:
+                failed.setdefault(episode.task, []).append(episode.seed)
+        break
     return {task: sorted(seeds) for task, seeds in failed.items()}

@@ -9,6 +9,10 @@ from flywheel.core.control import Control
 from flywheel.core.entry import Claim, Draft, Entry, entry_key
 from flywheel.core.errors import RecordExistsError, ReplayError
 from flywheel.ports import Decide, Records
+from flywheel.store.chapters import read_chapters, write_chapter
+
+CHAPTER = 1000
+"""Entries of a chapter."""
 
 
 def utc_now() -> str:
@@ -19,14 +23,19 @@ def utc_now() -> str:
 class RecordedChronicle:
     """`ports.Chronicle`. Entries never change, so each is read once. Any thread may ask."""
 
-    def __init__(self, *, records: Records, clock: Callable[[], str] = utc_now) -> None:
-        self._records, self._clock = records, clock
+    def __init__(self, *, records: Records, clock: Callable[[], str] = utc_now, chapter: int = CHAPTER) -> None:
+        self._records, self._clock, self._chapter = records, clock, chapter
         self._control = Control()
-        self._lock = Lock()
+        self._num_copied = 0
+        """Entries, from the first on, that chapters hold."""
+        self._lock, self._copying = Lock(), Lock()
 
     def control(self) -> Control:
         with self._lock:
             news: list[Entry] = []
+            if not self._control.entries:
+                news = read_chapters(self._records)
+                self._num_copied = len(news)
             while (record := self._records.read(entry_key(len(self._control.entries) + len(news)))) is not None:
                 news.append(Entry.of(record))
             if news:
@@ -46,7 +55,15 @@ class RecordedChronicle:
                 self._records.write(entry_key(entry.number), entry.plain)
             except RecordExistsError:
                 continue
+            self._copy([*control.entries, entry])
             return entry
+
+    def _copy(self, entries: list[Entry]) -> None:
+        """A chapter whose last entry's author died before it was written, too."""
+        with self._copying:
+            while len(entries) - self._num_copied >= self._chapter:
+                write_chapter(self._records, entries[self._num_copied : self._num_copied + self._chapter])
+                self._num_copied += self._chapter
 
 
 def _placed(draft: Draft, control: Control, *, at: str) -> Entry:

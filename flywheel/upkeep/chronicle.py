@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from flywheel.core.control import Control
-from flywheel.core.entry import CHRONICLE, Entry, entry_key
+from flywheel.core.entry import CHAPTERS, CHRONICLE, Entry, entry_key
 from flywheel.core.errors import ChronicleError
 from flywheel.store import layout
 from flywheel.upkeep.finding import Area, Finding, damage
@@ -25,6 +25,20 @@ def read_chronicle(records: Mapping[str, Mapping[str, Any]]) -> tuple[Control, l
             problem = f"damaged: not an entry ({type(failure).__name__}: {failure})"
             return _added_up(entries, [damage(Area.RECORDS, layout.record(key), problem)])
     return _added_up(entries, [])
+
+
+def check_chapters(records: Mapping[str, Mapping[str, Any]]) -> list[Finding]:
+    """Chapters that are no copies of the entries. An entry that is gone is another finding."""
+    return [
+        damage(Area.RECORDS, layout.record(key), "damaged: it does not hold what the entries say")
+        for key, chapter in records.items()
+        if key.startswith(CHAPTERS) and not _is_copy(key.removeprefix(CHAPTERS), chapter["entries"], records)
+    ]
+
+
+def _is_copy(first: str, entries: Any, records: Mapping[str, Mapping[str, Any]]) -> bool:
+    named = first.isdigit() and isinstance(entries, list)
+    return named and all(records.get(entry_key(at), entry) == entry for at, entry in enumerate(entries, int(first)))
 
 
 def _entry(record: Mapping[str, Any], *, number: int) -> Entry:

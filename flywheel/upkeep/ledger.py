@@ -6,8 +6,8 @@ from functools import cached_property
 from typing import Any
 
 from flywheel.core.control import Control
-from flywheel.core.delivery import DELIVERIES, Delivery
-from flywheel.core.entry import CHRONICLE, entry_key
+from flywheel.core.delivery import ATTEMPTS, DELIVERIES, Delivery
+from flywheel.core.entry import CHAPTERS, CHRONICLE, entry_key
 from flywheel.core.errors import NotFoundError, StoreError
 from flywheel.core.exclusion import RECALLS
 from flywheel.core.iteration import PRODUCTS, Iteration, Stage, record_key
@@ -16,7 +16,7 @@ from flywheel.journey import history, repeatable
 from flywheel.store import layout
 from flywheel.store.sealed import unseal
 from flywheel.store.whole import Store
-from flywheel.upkeep.chronicle import read_chronicle
+from flywheel.upkeep.chronicle import check_chapters, read_chronicle
 from flywheel.upkeep.finding import Area, Finding, damage
 
 ITERATIONS = "iterations/"
@@ -132,6 +132,7 @@ def read_ledger(store: Store) -> Ledger:
             findings.append(damage(Area.RECORDS, name, failure))
     records = {key: record for key, record in records.items() if not (_complain(key, record, findings))}
     control, wrong = read_chronicle(records)
+    wrong += check_chapters(records)
     unreadable = {finding.key for finding in findings}
     findings += [finding for finding in wrong if finding.key not in unreadable]
     ledger = Ledger(records=records, findings=tuple(findings), control=control)
@@ -183,6 +184,8 @@ def _complain(key: str, record: Mapping[str, Any], findings: list[Finding]) -> b
         (BUDGETS, ("anchor", "reason")),
         (RECALLS, ("policies", "episodes", "reason", "undoes")),
         (DELIVERIES, tuple(Delivery.__dataclass_fields__)),
+        (ATTEMPTS, ("at",)),
+        (CHAPTERS, ("entries",)),
     ):
         needed = names if key.startswith(prefix) else needed
     missing = [name for name in needed if name not in record]

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from flywheel.core.delivery import DELIVERIES
+from flywheel.core.delivery import ATTEMPTS, DELIVERIES
+from flywheel.core.entry import CHAPTERS
 from flywheel.core.errors import NotFoundError, StoreError
 from flywheel.core.iteration import Stage, record_key
 from flywheel.core.spending import BUDGETS
@@ -132,15 +133,16 @@ def _moves(store: Store, finding: Finding, inspection: Inspection) -> Iterator[M
 
 
 def _record_moves(finding: Finding, inspection: Inspection) -> Iterator[Move]:
-    """A stage whose record is gone runs again on what it committed, and so do those after it; one of an iteration that
-    is over does not, and is recorded as lost.
+    """A stage whose record is gone runs again on what it committed, and so do those after it; of an iteration that is
+    over, only that record is made again, where it can be (`flywheel.mending`).
 
-    A delivery without a record is made again. The chronicle is what was decided: nothing makes an entry anew.
+    A delivery without a record is made again, and so is a chapter. The chronicle is what was decided: nothing makes an
+    entry anew.
     """
     ledger, key = inspection.ledger, finding.key.removeprefix(layout.RECORDS).removesuffix(".json")
     if finding not in ledger.findings:
         return
-    if key.startswith((FINAL, DELIVERIES)):
+    if key.startswith((FINAL, DELIVERIES, ATTEMPTS, CHAPTERS)):
         yield Move(key=finding.key, why=finding.problem)
     elif key.startswith(ITERATIONS):
         followers = list(_followers(key, inspection))

@@ -6,6 +6,7 @@ from typing import Any
 from flywheel.core.control import Control, IterationState, IterationStatus
 from flywheel.core.entry import Action, Draft
 from flywheel.core.errors import ConflictError, UnknownError
+from flywheel.core.iteration import Iteration, Stage
 
 
 def request(
@@ -124,6 +125,18 @@ def finish(
         after=state,
         details={"state": str(state), **(details or {})},
     )
+
+
+def conclude(control: Control, turned: Iteration, *, by: str) -> Draft | None:
+    """How an iteration ended that was turned as far as it goes, or that it waits for approval. None: that is known."""
+    number = turned.number
+    if iteration(control, number).state.is_terminal:
+        return None
+    if turned.remaining():
+        return wait_for_approval(control, number, by=by, reason=turned.outcomes[Stage.EVALUATE]["reason"])
+    deployed = turned.outcomes[Stage.DEPLOY]
+    state = IterationState.SUCCEEDED if deployed["deployed"] else IterationState.REJECTED
+    return finish(control, number, state=state, by=by, reason=deployed["reason"])
 
 
 def iteration(control: Control, number: int) -> IterationStatus:
