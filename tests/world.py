@@ -38,7 +38,7 @@ TASKS = {
     for name, radius in ((REACH, 1.0), (PUSH, 0.5))
 }
 Script = Callable[[EpisodeRequest, int], Outcome]
-CLOCKED = ("wall_s", "work_s", "metrics.json", "at", "owner")
+CLOCKED = ("wall_s", "work_s", "update_s", "data_wait_s", "metrics.json", "at", "owner")
 """What a record says about time; all else in it is the same in every run."""
 
 
