@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -72,10 +71,11 @@ class Endpoint:
         return status, json.loads(content)
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> str:
-    save_policy(str(tmp_path), "p1", policy_files(seed=1))
-    return str(tmp_path)
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> str:
+    store = str(tmp_path_factory.mktemp("store"))
+    save_policy(store, "p1", policy_files(seed=1))
+    return store
 
 
 @pytest.fixture
