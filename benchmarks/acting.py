@@ -3,7 +3,8 @@
 import os
 import tempfile
 from collections.abc import Mapping
-from statistics import median
+from functools import partial
+from statistics import fmean, median
 from time import process_time
 from typing import Any
 
@@ -24,9 +25,9 @@ from flywheel.metrics.acting import FOLDER, open_meter
 from flywheel.store.objects import open_objects
 from flywheel.store.policies import ObjectPolicies
 
-ROUNDS = 41
-REQUESTS = 100
-"""Of each side in a round."""
+ROUNDS = 21
+REQUESTS = 200
+"""Of each side in a round, one of each by turns."""
 COUNTS = 20_000
 """Requests that are only counted, to know what that alone takes."""
 
@@ -47,7 +48,7 @@ def measure() -> None:
 def act_cost() -> dict[str, float]:
     """Of one observation and the demo's network, without HTTP; every request has a session, an age and a deadline.
 
-    Seconds are those of the processor; medians of rounds in which both sides take turns in being first.
+    Seconds are those of the processor; medians of rounds in which both sides take turns.
     """
     with tempfile.TemporaryDirectory(prefix="flywheel-bench-") as folder:
         os.environ[FOLDER] = f"{folder}/counts"
@@ -63,12 +64,13 @@ def _act_cost(store: str) -> Mapping[str, float]:
     policies = _policies(store)
     plain, counting = _server(policies, None), _server(policies, meter)
     request = _request()
+    plain_act, counting_act = partial(plain.act, request), partial(counting.act, request)
     plain_s, counting_s = [], []
-    for number in range(ROUNDS):
-        sides = [(plain, plain_s), (counting, counting_s)]
-        for server, seconds in sides if number % 2 else reversed(sides):
-            seconds.append(_cpu_s(lambda server=server: server.act(request), REQUESTS))
-    counted_s = _cpu_s(lambda: meter.acted(duration_s=0.003, batch_size=1, age_s=0.02), COUNTS)
+    for _ in range(ROUNDS):
+        pairs = [(_cpu_s(plain_act), _cpu_s(counting_act)) for _ in range(REQUESTS)]
+        plain_s.append(fmean(one for one, _ in pairs))
+        counting_s.append(fmean(one for _, one in pairs))
+    counted_s = _cpu_s(lambda: meter.acted(duration_s=0.003, batch_size=1, age_s=0.02), times=COUNTS)
     return {
         "request without a meter, ms": 1e3 * median(plain_s),
         "request with one, ms": 1e3 * median(counting_s),
@@ -77,11 +79,11 @@ def _act_cost(store: str) -> Mapping[str, float]:
         ),
         "counting alone, us": 1e6 * counted_s,
         "counting alone, share of a request": counted_s / median(plain_s),
-        "reading all counts, ms": 1e3 * _cpu_s(meter.exposition, 20),
+        "reading all counts, ms": 1e3 * _cpu_s(meter.exposition, times=20),
     }
 
 
-def _cpu_s(call: Any, times: int) -> float:
+def _cpu_s(call: Any, *, times: int = 1) -> float:
     """Of one call."""
     began = process_time()
     for _ in range(times):

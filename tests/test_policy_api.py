@@ -26,6 +26,8 @@ class Endpoint:
 
     def __init__(self, store: str, **settings: Any) -> None:
         self.clock, self.told = Clock(), Told()
+        self.said = (0, "", b"")
+        """The last answer."""
         self.server = PolicyServer(policies=policies_of(store), meter=self.told, now=self.clock)
         self._app = create_app(
             server=self.server,
@@ -58,10 +60,13 @@ class Endpoint:
         async def send(message: Any) -> None:
             said.append(message)
 
-        asyncio.run(self._app(scope, receive, send))
-        start, *parts = said
-        kind = dict(start["headers"]).get(b"content-type", b"").decode()
-        return start["status"], kind, b"".join(part["body"] for part in parts)
+        try:
+            asyncio.run(self._app(scope, receive, send))
+        finally:
+            start, *parts = said
+            kind = dict(start["headers"]).get(b"content-type", b"").decode()
+            self.said = start["status"], kind, b"".join(part["body"] for part in parts)
+        return self.said
 
     def act(self, **more: Any) -> tuple[int, dict[str, Any]]:
         """Status, and the answer or problem."""
@@ -113,6 +118,18 @@ def test_what_is_not_valid_is_refused_and_counted(endpoint: Endpoint, more: dict
     status, problem = endpoint.act(**more)
     assert (status, problem["detail"]) == (422, detail)
     assert endpoint.told.heard == [("turned away", Ending.UNFIT)]
+
+
+def test_an_error_of_its_own_is_a_problem_too(store: str):
+    def forgetful(_: str) -> None:
+        raise ZeroDivisionError
+
+    broken = Endpoint(store, guard=Guard(identify=forgetful))
+    with pytest.raises(ZeroDivisionError):  # Whoever serves it logs it; the answer was sent before.
+        broken.ask("/v1/version", headers={"Authorization": "Bearer x"})
+    status, kind, content = broken.said
+    assert (status, kind) == (500, "application/problem+json")
+    assert json.loads(content)["detail"] == "its log says more"
 
 
 def test_without_a_version_it_is_not_ready(store: str):

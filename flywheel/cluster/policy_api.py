@@ -144,6 +144,10 @@ def _install_problems(app: FastAPI, meter: Meter) -> None:
     async def _not_allowed(_: Request, failure: NotAllowedError) -> JSONResponse:
         return _problem(failure.status, "Not allowed", failure.detail)
 
+    @app.exception_handler(Exception)
+    async def _unforeseen(_: Request, __: Exception) -> JSONResponse:
+        return _problem(500, "An error of the endpoint itself", "its log says more")
+
     @app.exception_handler(HTTPException)
     async def _refused(request: Request, failure: HTTPException) -> JSONResponse:
         return _problem(failure.status_code, str(failure.detail), f"{request.method} {request.url.path}")
