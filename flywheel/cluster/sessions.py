@@ -17,8 +17,10 @@ class _Session:
 
 
 class Sessions:
-    """A session keeps the version that first answered it for as long as it is active. Times are a clock's that only
-    goes on. Not for several threads at once."""
+    """A session keeps the version that first answered it for as long as it is active.
+
+    Times are of a clock that only goes on. Not for several threads at once.
+    """
 
     def __init__(self, *, idle_limit_s: float = IDLE_LIMIT_S, max_sessions: int = MAX_SESSIONS) -> None:
         self._idle_limit_s, self._max_sessions = idle_limit_s, max_sessions
