@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks import (
+    acting,
     chronicle,
     collectors,
     curves,
@@ -49,6 +50,8 @@ def main() -> None:
         metrics.measure()
     elif chosen.what == "exporters":
         exporters.measure()
+    elif chosen.what == "acting":
+        acting.measure()
     elif chosen.what == "promotions":
         promotions.measure(chosen.store, num_pairs=chosen.pairs)
     else:
@@ -80,6 +83,7 @@ def _arguments() -> argparse.Namespace:
     again = kinds.add_parser("promotions", help="of a store: promoted versions against those they replaced, seen again")
     again.add_argument("store")
     again.add_argument("--pairs", type=int, default=promotions.NUM_PAIRS)
+    kinds.add_parser("acting", help="of a request to act: what counting costs it")
     kinds.add_parser("gate", help="of the promotion gate by simulation: false promotions and power")
     kinds.add_parser("metrics", help="what figures cost those that make them")
     kinds.add_parser("exporters", help="of metrics: live ones in the loop of updates, and a scrape of a long history")

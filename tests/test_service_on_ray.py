@@ -163,6 +163,9 @@ def test_the_policy_endpoint_answers_those_who_may_act(service: Service, client:
     assert act(reader).status_code == 403
     client.tokens.revoke("act")
     wait_for(lambda: act(robot).status_code == 401, "the token is forgotten")
+    counted = httpx2.get(f"{service.url}/policy/metrics", timeout=30.0).text
+    assert 'flywheel_endpoint_policy_info{policy_version="policy-0000"} 1.0' in counted
+    assert 'flywheel_act_requests_total{outcome="ok"}' in counted
 
 
 def test_what_was_collected_before_a_cancel_is_kept_and_nothing_computes_any_more(

@@ -77,6 +77,8 @@ class ControlConfig(Section):
     failed_episodes_rate: Share = 0.2
     """Share of the episodes of a collect or evaluate stage that may end by an error before webhooks are told."""
     videos: VideosConfig = VideosConfig()
+    endpoint_replicas: Annotated[int, Field(ge=1, le=64)] = 1
+    """Processes of the policy endpoint that share its requests."""
     open_metrics: bool = True
     """Whether `/metrics` and the endpoint's need no token, as most Prometheus servers expect; else one that may read,
     at the endpoint any."""

@@ -24,6 +24,7 @@ FlywheelError
 ├── EnvironmentFailure   an environment raised, hung or returned nonsense
 ├── TrainingError        the training job failed
 ├── EndpointError        the endpoint does not serve what it should
+│   └── DeadlineError        an action would have come after its deadline; none was given
 ├── FilmingError         an episode cannot be shown
 │   ├── OtherReplayError     its replay is not the episode that was recorded
 │   ├── RenderingError       this machine cannot render it
@@ -136,6 +137,10 @@ class TrainingError(FlywheelError):
 
 class EndpointError(FlywheelError):
     """The endpoint does not serve what it should."""
+
+
+class DeadlineError(EndpointError):
+    """An action would have come after its deadline; none was given."""
 
 
 class FilmingError(FlywheelError):
