@@ -78,7 +78,7 @@ def open_plane(
         lineage=Tracer(store=workshop.whole),
         watch=watch,
         metrics=StateMetrics(
-            chronicle=workshop.chronicle(),
+            chronicle=chronicle,
             records=workshop.records,
             episodes=workshop.episodes,
             labels=workshop.labels,

@@ -37,7 +37,7 @@ def open_plane(config: Config, store: str, watch: Watch) -> Plane:
         policies=workshop.policies,
         watch=watch,
         metrics=StateMetrics(
-            chronicle=workshop.chronicle(),
+            chronicle=chronicle,
             records=workshop.records,
             episodes=workshop.episodes,
             labels=workshop.labels,
