@@ -53,5 +53,8 @@ class ControlConfig(Section):
     open_metrics: bool = True
     """Whether `/metrics` and the endpoint's need no token, as most Prometheus servers expect; else one that may read,
     at the endpoint any."""
+    ray_metrics_port: Annotated[int, Field(ge=0, le=65535)] = 0
+    """TCP port of Ray's own metrics on this machine, which Ray opens on every interface; 0: any free one. A cluster
+    has its own."""
     webhooks: WebhooksConfig = WebhooksConfig()
     oidc: OidcConfig | None = None

@@ -110,14 +110,14 @@ class LiveMetrics:
         now, made = self._clock(), done - self._num_updates
         if made <= 0:
             return
-        update_s = figures.get("update_s", 0.0)
+        update_s, wait_s = figures.get("update_s", 0.0), figures.get("data_wait_s", 0.0)
         if self._num_updates == 0 and update_s > 0.0:
-            made = min(made, int((now - self._heard_at) / update_s))
+            made = min(made, int((now - self._heard_at) / (update_s + wait_s)))
         self._num_updates, self._heard_at = done, now
         self._figures |= {name: value for name, value in figures.items() if name in LEARNED}
         self._updates += made
         self._update_s += made * update_s
-        self._data_wait_s += made * figures.get("data_wait_s", 0.0)
+        self._data_wait_s += made * wait_s
 
     def _say_learning(self, samples: Samples) -> None:
         samples.add(table.UPDATES, self._updates)
