@@ -5,7 +5,19 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import collectors, curves, floors, formats, gate, learner, material, orchestration, promotions, scale
+from benchmarks import (
+    collectors,
+    curves,
+    exporters,
+    floors,
+    formats,
+    gate,
+    learner,
+    material,
+    orchestration,
+    promotions,
+    scale,
+)
 
 SHORT: dict[str, Callable[[material.Material], None]] = {
     "collectors": collectors.measure,
@@ -29,6 +41,8 @@ def main() -> None:
         formats.measure(num_episodes=chosen.episodes, rounds=chosen.rounds)
     elif chosen.what == "gate":
         gate.measure()
+    elif chosen.what == "exporters":
+        exporters.measure()
     elif chosen.what == "promotions":
         promotions.measure(chosen.store, num_pairs=chosen.pairs)
     else:
@@ -61,6 +75,7 @@ def _arguments() -> argparse.Namespace:
     again.add_argument("store")
     again.add_argument("--pairs", type=int, default=promotions.NUM_PAIRS)
     kinds.add_parser("gate", help="of the promotion gate by simulation: false promotions and power")
+    kinds.add_parser("exporters", help="of metrics: live ones in the loop of updates, and a scrape of a long history")
     against = kinds.add_parser("formats", help="of the store against Minari and plain pyarrow")
     against.add_argument("--episodes", type=int, default=formats.NUM_EPISODES)
     against.add_argument("--rounds", type=int, default=formats.ROUNDS)

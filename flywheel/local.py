@@ -9,7 +9,7 @@ from flywheel.core.errors import EndpointError
 from flywheel.core.training import TrainingRequest, TrainingResult
 from flywheel.learning.acting import Actor
 from flywheel.learning.codec import load_actor
-from flywheel.ports import Brake, Notice, Observer, Part, Policies, unstopped
+from flywheel.ports import Brake, CollectorCounts, Notice, Observer, Part, Policies, unstopped
 from flywheel.workers.collecting import Collector
 from flywheel.workers.training import TrainingRun
 
@@ -19,6 +19,7 @@ class LocalCollectors:
 
     def __init__(self, *, collector: Callable[[], Collector], brake: Brake = unstopped) -> None:
         self._make, self._brake = collector, brake
+        self._num_decisions = 0
 
     def collect(
         self, requests: Sequence[EpisodeRequest], behaviour: Behaviour, observer: Observer
@@ -33,10 +34,14 @@ class LocalCollectors:
                     observer.event(made.message)
             else:
                 summaries.append(made)
+                self._num_decisions += made.num_decisions
                 observer.progress(len(summaries), len(requests))
                 if made.error is not None:
                     observer.event(f"episode {made.episode_id} failed: {made.error}")
         return parts, summaries
+
+    def counts(self) -> CollectorCounts:
+        return CollectorCounts(alive=1, num_decisions=self._num_decisions)
 
     @cached_property
     def _collector(self) -> Collector:

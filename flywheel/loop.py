@@ -17,6 +17,7 @@ from flywheel.stages.assess import assess
 from flywheel.stages.collect import collect
 from flywheel.stages.deploy import deploy
 from flywheel.stages.evaluate import evaluate
+from flywheel.stages.gather import outcomes
 from flywheel.stages.ingest import ingest
 from flywheel.stages.plan import plan
 from flywheel.stages.relabel import relabel
@@ -37,6 +38,8 @@ FINAL = "final"
 """What observers are told instead of a stage while the live version is assessed at the end."""
 TOLD = ("wall_s", "policy_id", "behaviour_policy", "num_updates", "decision", "reason", "live", "deployed")
 """What of a stage's outcome the chronicle tells."""
+RESULTS = ("tasks", "live_tasks", "anchor_tasks")
+"""Of whose episodes a stage's outcome holds results."""
 
 
 def turn(iteration: Iteration, ports: Ports) -> Iteration:
@@ -173,6 +176,7 @@ def _tell(iteration: Iteration, stage: Stage, ports: Ports) -> None:
     summary = {name: outcome[name] for name in TOLD if name in outcome}
     if outcome.get("tasks"):
         summary["success"] = {task: result["rate"] for task, result in outcome["tasks"].items()}
+        summary["episodes"] = outcomes(*(outcome.get(name) for name in RESULTS))
     ports.chronicle.append(
         partial(commands.complete_stage, number=iteration.number, stage=str(stage), by=ports.by, summary=summary)
     )

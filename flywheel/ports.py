@@ -29,11 +29,36 @@ class Part:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Spooled:
+    """What of one collector waits for the store."""
+
+    num_parts: int = 0
+    num_bytes: int = 0
+    is_full: bool = False
+    """Collecting pauses until something of it is written."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Notice:
     """Whoever gives it is alive, though nothing was finished."""
 
     message: str = ""
     """For a person; empty: only the sign of life."""
+    spooled: Spooled | None = None
+    """What waits now; None: as before."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CollectorCounts:
+    """Of the processes that run environments."""
+
+    alive: int = 0
+    lost: int = 0
+    """Since this process began: they died or hung, and were replaced."""
+    num_decisions: int = 0
+    """Since this process began, of finished episodes."""
+    spooled: tuple[Spooled, ...] = ()
+    """Of each that has something waiting."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +69,15 @@ class EpisodePage:
     """Perhaps fewer than asked for, even none, though more follow: a page looks at a bounded number of rows."""
     before: str | None
     """The next page is asked for with it; None: nothing follows."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableSize:
+    """Of a table's newest version."""
+
+    version: int
+    """Commits since the table was made; 0: it holds nothing."""
+    num_bytes: int
 
 
 class EpisodeTable(Protocol):
@@ -63,6 +97,10 @@ class EpisodeTable(Protocol):
 
     def digest(self, version: int) -> str:
         """sha256 over the names of the version's files, which hold their own. NotFoundError: no such version."""
+        ...
+
+    def size(self) -> TableSize:
+        """Reads the log alone."""
         ...
 
     def summaries(
@@ -137,6 +175,8 @@ class LabelTable(Protocol):
     def committed(self, transaction: str) -> int | None: ...
 
     def digest(self, version: int) -> str: ...
+
+    def size(self) -> TableSize: ...
 
     def read(self, *, version: int | None = None) -> Mapping[str, Sequence[Label]]:
         """Episode id -> one label per task."""
@@ -306,6 +346,10 @@ class Collectors(Protocol):
         Fewer come back only when the brake stopped it: those that were finished by then.
         Who acts, each request says. The episodes of one policy are best asked for next to one another.
         """
+        ...
+
+    def counts(self) -> CollectorCounts:
+        """Any thread may ask."""
         ...
 
 

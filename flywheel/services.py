@@ -23,6 +23,8 @@ class Service:
     pid: int
     started_at: str
     """RFC 3339."""
+    ray_metrics_url: str
+    """Of Ray's own metrics; ours are at `/metrics` of the API and `/policy/metrics`."""
 
     @property
     def is_up(self) -> bool:

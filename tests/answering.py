@@ -68,6 +68,9 @@ class TurningWatch:
     def progress(self) -> Progress | None:
         return None
 
+    def metrics(self) -> str | None:
+        return None
+
     def nudge(self) -> None:
         for queued in self.chronicle.control().queued:
             for decide in (

@@ -17,6 +17,7 @@ from flywheel.core.access import Scope, digest_of, new_secret
 from flywheel.core.commands import tokens
 from flywheel.journal import Progress
 from flywheel.lineage.tracer import Tracer
+from flywheel.metrics.state import StateMetrics
 from flywheel.service.signing import signing_secret
 from flywheel.store.chronicle import RecordedChronicle, utc_now
 from flywheel.workshop import Workshop
@@ -30,9 +31,13 @@ class StillWatch:
 
     seen: Progress | None = None
     nudges: int = 0
+    counted: str | None = None
 
     def progress(self) -> Progress | None:
         return self.seen
+
+    def metrics(self) -> str | None:
+        return self.counted
 
     def nudge(self) -> None:
         self.nudges += 1
@@ -72,6 +77,13 @@ def open_plane(
         policies=workshop.policies,
         lineage=Tracer(store=workshop.whole),
         watch=watch,
+        metrics=StateMetrics(
+            chronicle=chronicle,
+            records=workshop.records,
+            episodes=workshop.episodes,
+            labels=workshop.labels,
+            gate_attempts=config.gate.attempts,
+        ),
         identify=TokenIdentity(control=chronicle.control, now=now),
         rates=Rates(requests_per_minute=requests_per_minute),
         signing_secret=partial(signing_secret, SIGNING_KEY),

@@ -17,6 +17,7 @@ from flywheel.core.policy import PolicyVersion
 from flywheel.core.task import Label, Task
 from flywheel.core.training import TrainingRequest, TrainingResult
 from flywheel.ports import (
+    CollectorCounts,
     EpisodePage,
     EpisodeTable,
     LabelTable,
@@ -24,6 +25,7 @@ from flywheel.ports import (
     Part,
     Policies,
     Proof,
+    TableSize,
     unheard,
     unproven,
 )
@@ -66,6 +68,10 @@ class _MemoryTable(Generic[Row]):
         self._rows(version)
         paths = {path for _, some in self._commits[:version] for path in some}
         return sha256("\n".join(sorted(paths)).encode()).hexdigest()
+
+    def size(self) -> TableSize:
+        paths = {path for _, some in self._commits for path in some}
+        return TableSize(version=len(self._commits), num_bytes=sum(map(len, paths)))
 
     def _rows(self, version: int | None) -> list[Row]:
         if version is not None and (version > len(self._commits) or not self._commits):
@@ -276,6 +282,9 @@ class ScriptedCollectors:
         half = len(made) // 2
         parts = [replace(self._episodes.write(some), work_s=1.5) for some in (made[:half], made[half:]) if some]
         return parts, [_summary(episode) for episode in made]
+
+    def counts(self) -> CollectorCounts:
+        return CollectorCounts(alive=1)
 
     def _make(self, request: EpisodeRequest, outcome: Outcome) -> Episode:
         make = crashed_episode if outcome is Outcome.ERROR else random_episode

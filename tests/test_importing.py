@@ -164,6 +164,7 @@ def test_a_record_says_where_uploads_came_from(desk):
         "format": "parquet",
         "origin": "mine.parquet",
         "tasks": {REACH: 1, "suite/push": 1},
+        "outcomes": {some.task: {some.outcome: 1} for some in desk.episodes.summaries()},
     }
     desk.bring(found(1, task="suite/push"), found(0), origin=Path("copy.parquet"))
     assert desk.records.read(key)["origin"] == "mine.parquet"

@@ -11,6 +11,7 @@ import httpx2
 import pytest
 from faults import descendants, write_config
 from openapi_client import OpenApiClient, operate
+from scraped import value
 from small import NAME, small_settings
 
 from flywheel import services
@@ -77,6 +78,7 @@ def test_who_knows_only_the_document_can_operate_it(service: Service, token: str
     assert Path(service.token_file).stat().st_mode & 0o777 == 0o600
     with closing(OpenApiClient(service.url, token)) as client:
         operated(client)
+    counted(service)
 
 
 def operated(client: OpenApiClient) -> None:
@@ -100,6 +102,20 @@ def operated(client: OpenApiClient) -> None:
     assert who.startswith("token:local-")
     assert ("policy.rolled_back", who, "the day is over") in told
     assert ("iteration.requested", who, "a day in operations") in told
+
+
+def counted(service: Service) -> None:
+    """What Prometheus finds after that."""
+    text = httpx2.get(f"{service.url}/metrics").text
+    assert value(text, "flywheel_supervisor_up") == value(text, "flywheel_store_up") == 1
+    assert value(text, "flywheel_stage_duration_seconds_count", stage="train") == 2
+    assert value(text, "flywheel_updates_total") >= 60
+    assert value(text, "flywheel_loss", part="total") is not None
+    assert value(text, "flywheel_collectors") > 0
+    assert value(text, "flywheel_episode_decisions_total") > 0
+    assert value(text, "flywheel_store_requests_total", operation="put", outcome="ok") > 0
+    # Ray's agent sends nothing before it has heard from its processes.
+    wait_for(lambda: "\nray_" in httpx2.get(service.ray_metrics_url).text, "Ray's metrics are there")
 
 
 def test_the_policy_endpoint_answers_those_who_may_act(service: Service, client: Flywheel, workshop: Workshop):

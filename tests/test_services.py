@@ -17,6 +17,7 @@ SERVICE = services.Service(
     token_file="/state/token",
     pid=os.getpid(),
     started_at="2026-01-05T09:30:00.000Z",
+    ray_metrics_url="http://127.0.0.2:9000/metrics",
 )
 
 

@@ -11,6 +11,7 @@ from flywheel.api import (
     entries,
     episodes,
     iterations,
+    metrics,
     policies,
     problems,
     schedules,
@@ -73,4 +74,5 @@ def create_app(plane: Plane) -> FastAPI:
     for router in ROUTERS:
         app.include_router(router, prefix="/v1")
     app.include_router(service.health)
+    app.include_router(metrics.router)
     return app

@@ -10,6 +10,7 @@ from flywheel.config import Config
 from flywheel.journal import Progress
 from flywheel.lineage.episode import EpisodeLineage
 from flywheel.lineage.policy import PolicyLineage
+from flywheel.metrics.state import StateMetrics
 from flywheel.ports import Chronicle, EpisodeTable, LabelTable, Policies, Records
 
 
@@ -18,6 +19,10 @@ class Watch(Protocol):
 
     def progress(self) -> Progress | None:
         """Of the stage that runs; None: none does, or nobody answers."""
+        ...
+
+    def metrics(self) -> str | None:
+        """What it counts, in Prometheus's text format; None: nobody answers."""
         ...
 
     def nudge(self) -> None:
@@ -50,6 +55,7 @@ class Plane:
     policies: Policies
     lineage: Lineage
     watch: Watch
+    metrics: StateMetrics
     identify: Identify
     rates: Rates
     signing_secret: Callable[[str], str]

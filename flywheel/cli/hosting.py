@@ -28,6 +28,7 @@ def up(config: MaybeConfig = DEMO, store: Store = None, as_json: Json = False) -
         return
     print(f"{service.name} is up: {service.url}")
     print(f"store: {service.store}")
+    print(f"metrics: {service.url}/metrics, {service.url}/policy/metrics; Ray's own: {service.ray_metrics_url}")
     print(f"token: {service.token_file} (readable by you alone)")
     print("next:  flywheel iterate, flywheel status --watch; flywheel down ends it")
 

@@ -19,7 +19,7 @@ from flywheel.core.behaviour import Behaviour
 from flywheel.core.episode import EpisodeRequest, EpisodeSummary
 from flywheel.core.errors import EnvironmentFailure, FlywheelError
 from flywheel.core.rollout import failed_episode
-from flywheel.ports import Brake, EpisodeTable, Notice, Observer, Part, unstopped
+from flywheel.ports import Brake, CollectorCounts, EpisodeTable, Notice, Observer, Part, Spooled, unstopped
 from flywheel.workers.collecting import Collector, summary
 
 START_ATTEMPTS = 3
@@ -117,6 +117,8 @@ class RayCollectors:
         dress: Any = ray.remote  # Ray's own types do not know of groups.
         self._actor_class = dress(num_cpus=num_cpus, concurrency_groups={ASIDE: 1})(_Collector)
         self._actors: dict[int, Any] = {}
+        self._num_lost, self._num_decisions = 0, 0
+        self._spooled: dict[int, Spooled] = {}
 
     def collect(
         self, requests: Sequence[EpisodeRequest], behaviour: Behaviour, observer: Observer
@@ -139,11 +141,19 @@ class RayCollectors:
         finished = [made[episode_id] for episode_id in wanted if episode_id in made]
         return sorted(work.parts, key=lambda part: part.path), finished
 
+    def counts(self) -> CollectorCounts:
+        return CollectorCounts(
+            alive=len(self._actors),
+            lost=self._num_lost,
+            num_decisions=self._num_decisions,
+            spooled=tuple(some for some in list(self._spooled.values()) if some.num_parts),
+        )
+
     def close(self) -> None:
         """Ends the actors; the next use starts new ones."""
         for actor in self._actors.values():
             ray.kill(actor)
-        self._actors = {}
+        self._actors, self._spooled = {}, {}
 
     def _start(self, numbers: Sequence[int]) -> None:
         """Returns when these collectors are ready; those that died since the last use, or as they start, are new."""
@@ -156,6 +166,7 @@ class RayCollectors:
                 return
             for number in dead:
                 del self._actors[number]
+            self._num_lost += len(dead)
         failure = next(iter(dead.values()))
         raise EnvironmentFailure(f"a collector does not start: {failure}") from failure
 
@@ -204,7 +215,7 @@ class RayCollectors:
                 self._actors[number].stop.remote()
         if work.stops_at is not None and monotonic() > work.stops_at:
             for number, running in work.running.items():
-                ray.kill(self._actors.pop(number))
+                self._end(number)
                 work.close(running.share)
             work.running.clear()
 
@@ -212,10 +223,12 @@ class RayCollectors:
         try:
             made = ray.get(next(running.stream))
             running.deadline = monotonic() + self._episode_timeout_s
-            if not isinstance(made, Notice):
-                running.share.receive(made)
-            elif made.message:
-                work.observer.event(f"collector {number}: {made.message}")
+            if isinstance(made, Notice):
+                self._notice(number, made, work)
+                return
+            running.share.receive(made)
+            if isinstance(made, EpisodeSummary):
+                self._num_decisions += made.num_decisions
         except StopIteration:
             del work.running[number]
             work.close(running.share)
@@ -227,10 +240,21 @@ class RayCollectors:
                 raise failure.cause from failure
             raise EnvironmentFailure(f"a collector failed: {failure.cause!r}") from failure
 
+    def _notice(self, number: int, notice: Notice, work: _Collection) -> None:
+        if notice.message:
+            work.observer.event(f"collector {number}: {notice.message}")
+        if notice.spooled is not None:
+            self._spooled[number] = notice.spooled
+
+    def _end(self, number: int) -> None:
+        ray.kill(self._actors.pop(number))
+        self._spooled.pop(number, None)
+
     def _replace(self, number: int, reason: str, work: _Collection) -> None:
         """A new collector for one that died or hangs; its requests without a written episode wait again."""
         share = work.running.pop(number).share
-        ray.kill(self._actors.pop(number))
+        self._end(number)
+        self._num_lost += 1
         work.close(share)
         if share.suspect:
             self._give_up(share.requests[0], reason, work)

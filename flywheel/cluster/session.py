@@ -37,8 +37,14 @@ class RaySession:
     from a thread that lives as long as Ray should.
     """
 
-    def __init__(self, *, num_cpus: int, num_gpus: int = 0, address: str | None = None) -> None:
-        """`num_cpus` counts places, not cores: the stages take turns on them. An existing cluster has its own."""
+    def __init__(
+        self, *, num_cpus: int, num_gpus: int = 0, address: str | None = None, metrics_port: int | None = None
+    ) -> None:
+        """`num_cpus` counts places, not cores: the stages take turns on them. An existing cluster has its own.
+
+        `metrics_port`: of Ray's own metrics; None: any free one.
+        """
+        self._metrics_port = metrics_port
         self._num_cpus, self._num_gpus, self._address = num_cpus, num_gpus, address
         self._replaced: dict[str, str | None] = {}
         self._folder: str | None = None
@@ -71,6 +77,7 @@ class RaySession:
                 include_dashboard=False,
                 log_to_driver=False,
                 logging_level=logging.ERROR,
+                _metrics_export_port=self._metrics_port,
                 _node_ip_address=NODE_ADDRESS,
                 _temp_dir=self._folder,
             )

@@ -50,5 +50,11 @@ class ControlConfig(Section):
     """Of one principal; those without a valid token share a tenth of it per address."""
     failed_episodes_rate: Share = 0.2
     """Share of the episodes of a collect or evaluate stage that may end by an error before webhooks are told."""
+    open_metrics: bool = True
+    """Whether `/metrics` and the endpoint's need no token, as most Prometheus servers expect; else one that may read,
+    at the endpoint any."""
+    ray_metrics_port: Annotated[int, Field(ge=0, le=65535)] = 0
+    """TCP port of Ray's own metrics on this machine, which Ray opens on every interface; 0: any free one. A cluster
+    has its own."""
     webhooks: WebhooksConfig = WebhooksConfig()
     oidc: OidcConfig | None = None

@@ -28,12 +28,17 @@ class Imported:
     transaction: str
     episodes_version: int | None
     """None where there was nothing to add."""
-    added: Mapping[str, int]
-    """Task -> episodes."""
+    outcomes: Mapping[str, Mapping[str, int]]
+    """Task -> outcome -> episodes that were added."""
     repeated: int
     """Episodes whose content was there already, in the table or before in the files."""
     crashed: int
     """Episodes of the files that ended by an error; they teach nothing and are left out."""
+
+    @property
+    def added(self) -> dict[str, int]:
+        """Task -> episodes."""
+        return {task: sum(counts.values()) for task, counts in self.outcomes.items()}
 
 
 @dataclass(kw_only=True)
@@ -60,7 +65,7 @@ def import_episodes(
     """
     survey = _surveyed(read, admission, origin)
     done = episodes.committed(survey.transaction)
-    added: Counter[str] = Counter()
+    added: dict[str, Counter[str]] = {}
     if done is None:
         known = {episode.episode_id.rpartition("-")[0] for episode in episodes.summaries(source=Source.UPLOAD)}
         new = _admitted(read, admission, known, survey)
@@ -69,8 +74,8 @@ def import_episodes(
     imported = Imported(
         transaction=survey.transaction,
         episodes_version=done,
-        added=dict(added),
-        repeated=len(survey.contents) - added.total(),
+        outcomes=added,
+        repeated=len(survey.contents) - sum(counts.total() for counts in added.values()),
         crashed=survey.crashed,
     )
     if done is not None:
@@ -117,10 +122,10 @@ def _admitted(read: Read, admission: Admission, known: set[str], survey: _Survey
             yield replace(episode, episode_id=f"{episode.episode_id}-{suffix}")
 
 
-def _written(new: Iterator[Episode], episodes: EpisodeTable, added: Counter[str]) -> Iterator[Part]:
+def _written(new: Iterator[Episode], episodes: EpisodeTable, added: dict[str, Counter[str]]) -> Iterator[Part]:
     batch: list[Episode] = []
     for episode in new:
-        added[episode.task] += 1
+        added.setdefault(episode.task, Counter())[str(episode.outcome)] += 1
         batch.append(episode)
         if len(batch) == EPISODES_PER_PART:
             yield episodes.write(batch)
@@ -153,6 +158,7 @@ def _record(imported: Imported, survey: _Survey, records: Records, *, origin: Pa
                 "origin": str(origin),
                 "at": datetime.now(UTC).isoformat(timespec="milliseconds"),
                 "tasks": dict(survey.tasks),
+                "outcomes": {task: dict(counts) for task, counts in imported.outcomes.items()},
             },
         )
     except RecordExistsError:

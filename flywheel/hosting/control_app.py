@@ -30,6 +30,13 @@ class RayWatch:
         except RayError:  # It starts, or starts again: nobody knows how far what it turns is.
             return None
 
+    def metrics(self) -> str | None:
+        try:
+            text: str = ray.get(self._supervisor.metrics.remote(), timeout=ANSWER_TIMEOUT_S)
+            return text
+        except RayError:
+            return None
+
     def nudge(self) -> None:
         self._supervisor.nudge.remote()
 

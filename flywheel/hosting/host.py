@@ -31,7 +31,8 @@ def host(config: Config, store: str) -> None:
     """Until SIGTERM or SIGINT comes. FlywheelError: Ray does not start."""
     over = Event()
     places, gpus = wiring.num_places(config.resources), wiring.num_gpus(config.resources)
-    with RaySession(num_cpus=places, num_gpus=gpus) as session, session.watched(_leave):
+    session = RaySession(num_cpus=places, num_gpus=gpus, metrics_port=config.control.ray_metrics_port or None)
+    with session, session.watched(_leave):
         options = {"host": config.control.host, "port": config.control.port}
         serve.start(http_options=options, logging_config={"log_level": "ERROR"})
         applications = {"applications": [control_application(config, store)]}

@@ -13,6 +13,7 @@ from flywheel.config import Config
 from flywheel.core.control import Control
 from flywheel.hosting.keys import BOOTSTRAP, require_token
 from flywheel.lineage.tracer import Tracer
+from flywheel.metrics.state import StateMetrics
 from flywheel.service.signing import KEY_VARIABLE, service_key, signing_secret
 from flywheel.store.chronicle import RecordedChronicle, utc_now
 from flywheel.store.follower import Follower
@@ -35,6 +36,13 @@ def open_plane(config: Config, store: str, watch: Watch) -> Plane:
         labels=workshop.labels,
         policies=workshop.policies,
         watch=watch,
+        metrics=StateMetrics(
+            chronicle=chronicle,
+            records=workshop.records,
+            episodes=workshop.episodes,
+            labels=workshop.labels,
+            gate_attempts=config.gate.attempts,
+        ),
         lineage=Tracer(store=workshop.whole),
         identify=first_of([TokenIdentity(control=following(store), now=utc_now), *_providers(config)]),
         rates=Rates(requests_per_minute=config.control.requests_per_minute),

@@ -14,6 +14,7 @@ from time import monotonic, sleep
 import httpx2
 
 from flywheel import services, wiring
+from flywheel.cluster.session import NODE_ADDRESS
 from flywheel.config import Config
 from flywheel.core.errors import ConfigError, FlywheelError
 from flywheel.hosting import keeper
@@ -58,7 +59,7 @@ def up(config: Config, store: str) -> Service:
         raise ConfigError(
             f"{config.name} is up at {known.url}, process {known.pid}: `flywheel down {config.name}` ends it"
         )
-    config = _with_port(config)
+    config = _with_ports(config)
     store = store if "://" in store else str(Path(store).resolve())
     wiring.check(config, store)
     files = Files(name=config.name)
@@ -75,7 +76,13 @@ def up(config: Config, store: str) -> Service:
         )
     url = f"http://{config.control.host}:{config.control.port}"
     service = Service(
-        name=config.name, store=store, url=url, token_file=str(files.token), pid=process.pid, started_at=utc_now()
+        name=config.name,
+        store=store,
+        url=url,
+        token_file=str(files.token),
+        pid=process.pid,
+        started_at=utc_now(),
+        ray_metrics_url=f"http://{NODE_ADDRESS}:{config.control.ray_metrics_port}/metrics",
     )
     services.write(service)
     try:
@@ -128,16 +135,26 @@ def _tail(log: Path, begins: int) -> str:
     return "\n".join(lines[-TAIL_LINES:]) + f"\n(all of it: {log})"
 
 
-def _with_port(config: Config) -> Config:
+def _with_ports(config: Config) -> Config:
     """ConfigError: somebody else listens there."""
+    control = config.control
+    ports = {
+        "port": _free_port("port", control.host, control.port),
+        "ray_metrics_port": _free_port("ray_metrics_port", NODE_ADDRESS, control.ray_metrics_port),
+    }
+    return config.model_copy(update={"control": control.model_copy(update=ports)})
+
+
+def _free_port(setting: str, host: str, wanted: int) -> int:
+    """The wanted one; of 0 any."""
     with socket.socket() as some:
         some.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            some.bind((config.control.host, config.control.port))
+            some.bind((host, wanted))
         except OSError as failure:
             raise ConfigError(
-                f"control.port: {config.control.host}:{config.control.port} cannot be used: {failure.strerror}. "
-                "Another one, or 0 for any free one"
+                f"control.{setting}: {host}:{wanted} cannot be used: {failure.strerror}. Another one, or 0 for any "
+                "free one"
             ) from failure
-        port = some.getsockname()[1]
-    return config.model_copy(update={"control": config.control.model_copy(update={"port": port})})
+        port: int = some.getsockname()[1]
+        return port

@@ -19,6 +19,8 @@ from flywheel.core.iteration import Iteration
 from flywheel.hosting.description import IDENTIFY, control_application
 from flywheel.hosting.plane import signing_key
 from flywheel.journal import Progress
+from flywheel.metrics.live import LiveMetrics
+from flywheel.observers import Observers
 from flywheel.ports import Ports
 from flywheel.service.campaigns import Campaigns
 from flywheel.service.courier import Perseverance
@@ -30,6 +32,7 @@ from flywheel.service.pedal import Pedal
 from flywheel.service.posting import Poster
 from flywheel.service.schedules import Schedules
 from flywheel.service.steering import Steering
+from flywheel.store.calls import hear
 from flywheel.store.chronicle import utc_now
 from flywheel.store.follower import Follower
 from flywheel.store.writer import this_process
@@ -82,6 +85,9 @@ class ServiceSupervisor:
         ports = self._parts.enter_context(
             wiring.on_ray(config, store, self._hearing, brake=self._pedal, endpoint=endpoint, by=SUPERVISOR)
         )
+        self._live = LiveMetrics(collectors=ports.collectors.counts, spool_bytes=config.storage.spool_bytes)
+        hear(self._live.store_called)
+        ports = replace(ports, observer=Observers(observers=[self._hearing, self._live]))
         self._driver = Driver(
             chronicle=self._chronicle,
             turning=_Turning(config=config, store=store, ports=ports),
@@ -112,6 +118,7 @@ class ServiceSupervisor:
             ),
             perseverance=Perseverance(patience_s=config.control.webhooks.patience_hours * 3600),
             now=utc_now,
+            gave_up=self._live.webhook_failed,
         ).start()
         for name, work in {
             "driver": self._driver.drive,
@@ -123,6 +130,10 @@ class ServiceSupervisor:
     def progress(self) -> Progress | None:
         """Of the stage that runs."""
         return self._hearing.now
+
+    def metrics(self) -> str:
+        """What this process counts, in Prometheus's text format."""
+        return self._live.text()
 
     def nudge(self) -> None:
         """There may be something to do."""

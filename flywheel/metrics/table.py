@@ -151,7 +151,10 @@ WEBHOOK_FAILURES = _live_counter(
 )
 UPDATES = _live_counter(name="flywheel_updates_total", help="Updates of the learner")
 UPDATE_DURATION = _summary(
-    name="flywheel_update_duration_seconds", where=Where.LIVE, help="Time per update, waiting included", unit="seconds"
+    name="flywheel_update_duration_seconds",
+    where=Where.LIVE,
+    help="Time of an update, without the wait for its batch",
+    unit="seconds",
 )
 DATA_WAIT = _live_counter(
     name="flywheel_data_wait_seconds_total", help="Time that training waited for batches", unit="seconds"

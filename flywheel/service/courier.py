@@ -17,7 +17,7 @@ from flywheel.core.delivery import Delivery, DeliveryState, deliveries_of, deliv
 from flywheel.core.entry import Entry
 from flywheel.core.errors import RecordExistsError, StoreError
 from flywheel.core.webhook import Webhook
-from flywheel.ports import Records
+from flywheel.ports import Records, nothing
 from flywheel.service.posting import Answer, Poster
 from flywheel.service.signing import signature
 
@@ -53,10 +53,11 @@ class Courier:
         poster: Poster,
         perseverance: Perseverance,
         now: Callable[[], str],
+        gave_up: Callable[[], None] = nothing,
     ) -> None:
         self.webhook = webhook
         self._secret, self._records, self._poster, self._now = secret, records, poster, now
-        self._perseverance = perseverance
+        self._perseverance, self._gave_up = perseverance, gave_up
         self._queue: SimpleQueue[Entry | None] = SimpleQueue()
         self._next = webhook.since + 1
         self._stopped = Event()
@@ -117,6 +118,7 @@ class Courier:
         )
         if not answer.accepted:
             log.warning("webhook %s: entry %d is given up: %s", delivery.webhook, delivery.entry, delivery.problem)
+            self._gave_up()
         self._persist(lambda: self._record(delivery))
 
     def _attempt(self, entry: Entry) -> Answer:

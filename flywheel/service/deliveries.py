@@ -10,7 +10,7 @@ from threading import Event, Thread
 
 from flywheel.core.errors import StoreError
 from flywheel.core.webhook import Webhook
-from flywheel.ports import Chronicle, Records
+from flywheel.ports import Chronicle, Records, nothing
 from flywheel.service.courier import Courier, Perseverance
 from flywheel.service.posting import Poster
 from flywheel.service.signing import signing_secret
@@ -31,8 +31,13 @@ class Deliveries:
         perseverance: Perseverance,
         now: Callable[[], str],
         poll_s: float = 1.0,
+        gave_up: Callable[[], None] = nothing,
     ) -> None:
-        """`key`: what the webhooks' signing secrets derive from. The poster is closed with it."""
+        """`key`: what the webhooks' signing secrets derive from. The poster is closed with it.
+
+        `gave_up` is called for each entry that a webhook will never be told of.
+        """
+        self._gave_up = gave_up
         self._chronicle, self._records, self._key, self._poster = chronicle, records, key, poster
         self._perseverance, self._now, self._poll_s = perseverance, now, poll_s
         self._couriers: dict[str, Courier] = {}
@@ -80,6 +85,7 @@ class Deliveries:
             poster=self._poster,
             perseverance=self._perseverance,
             now=self._now,
+            gave_up=self._gave_up,
         )
         courier.start()
         return courier

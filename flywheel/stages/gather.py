@@ -1,5 +1,6 @@
 """Episodes asked for become episodes in the table: what ingest, collect and evaluate share."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
@@ -67,6 +68,22 @@ def results(
         task: _result([episode for episode in episodes if episode.task == task], errors.get(task, EXACT))
         for task in _tasks(episodes)
     }
+
+
+def outcomes(*results: Mapping[str, Mapping[str, Any]] | None) -> dict[str, dict[str, int]]:
+    """Task -> outcome -> episodes, added up over what `results` gave."""
+    found: dict[str, Counter[str]] = {}
+    for result in results:
+        for task, counts in (result or {}).items():
+            found.setdefault(task, Counter()).update(
+                {
+                    Outcome.SUCCESS: counts["successes"],
+                    Outcome.FAILURE: counts["episodes"] - counts["successes"],
+                    Outcome.ERROR: counts["errors"],
+                    Outcome.UNSCORED: counts["unscored"],
+                }
+            )
+    return {task: {str(outcome): count for outcome, count in some.items()} for task, some in sorted(found.items())}
 
 
 def _tasks(episodes: Sequence[EpisodeSummary]) -> list[str]:

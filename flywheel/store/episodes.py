@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from flywheel.core.episode import Episode, EpisodeSummary, Outcome, Source
 from flywheel.core.errors import NotFoundError, StoreError
 from flywheel.core.mixture import Indices
-from flywheel.ports import EpisodePage, Part
+from flywheel.ports import EpisodePage, Part, TableSize
 from flywheel.store import layout
 from flywheel.store.cache import Cache
 from flywheel.store.episode_pages import newest_first
@@ -82,6 +82,9 @@ class DeltaEpisodes:
 
     def digest(self, version: int) -> str:
         return self._table.digest(version)
+
+    def size(self) -> TableSize:
+        return self._table.size()
 
     def summaries(
         self, *, version: int | None = None, iteration: int | None = None, source: Source | None = None

@@ -11,6 +11,7 @@ from uuid import uuid4
 import pyarrow as pa
 
 from flywheel.core.errors import ConfigError, NotFoundError, RecordExistsError, StoreError
+from flywheel.store.calls import Operation, told
 from flywheel.store.keys import ObjectEntry, check_key
 
 
@@ -31,12 +32,12 @@ class LocalFolder:
 
     def put(self, key: str, data: bytes) -> None:
         path = self._path(key)
-        with _translated(path), _written(path, data) as unfinished:
+        with told(Operation.PUT), _translated(path), _written(path, data) as unfinished:
             os.replace(unfinished, path)
 
     def put_if_absent(self, key: str, data: bytes) -> None:
         path = self._path(key)
-        with _translated(path), _written(path, data) as unfinished:
+        with told(Operation.PUT), _translated(path), _written(path, data) as unfinished:
             try:
                 os.link(unfinished, path)
             except FileExistsError as failure:
@@ -44,25 +45,26 @@ class LocalFolder:
 
     def get(self, key: str) -> bytes:
         path = self._path(key)
-        with _translated(path):
+        with told(Operation.GET), _translated(path):
             return path.read_bytes()
 
     def get_range(self, key: str, start: int, length: int) -> bytes:
         path = self._path(key)
-        with _translated(path), path.open("rb") as file:
+        with told(Operation.GET), _translated(path), path.open("rb") as file:
             file.seek(start)
             return file.read(length)
 
     def open(self, key: str) -> pa.NativeFile:
         path = self._path(key)
-        with _translated(path):
+        with told(Operation.GET), _translated(path):
             return pa.OSFile(str(path))
 
     def keys(self, prefix: str) -> Iterator[str]:
         folder = prefix.rpartition("/")[0]
         path = self._path(folder) if folder else Path(self._root)
         below = f"{folder}/" if folder else ""
-        return (key for key in _files(path, below) if key.startswith(prefix))
+        with told(Operation.LIST):
+            return iter([key for key in _files(path, below) if key.startswith(prefix)])
 
     def entries(self, prefix: str) -> Iterator[ObjectEntry]:
         for key in self.keys(prefix):
@@ -71,7 +73,7 @@ class LocalFolder:
 
     def delete(self, key: str) -> None:
         path = self._path(key)
-        with suppress(NotFoundError), _translated(path):
+        with suppress(NotFoundError), told(Operation.DELETE), _translated(path):
             path.unlink()
 
     def url(self, key: str) -> str:

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from flywheel.core.task import Label
-from flywheel.ports import Part
+from flywheel.ports import Part, TableSize
 from flywheel.store import layout
 from flywheel.store.columns import FLOATS, arrays, lists
 from flywheel.store.objects import Objects
@@ -59,6 +59,9 @@ class DeltaLabels:
 
     def digest(self, version: int) -> str:
         return self._table.digest(version)
+
+    def size(self) -> TableSize:
+        return self._table.size()
 
     def read(self, *, version: int | None = None) -> Mapping[str, Sequence[Label]]:
         return _newest(self.of_file(file.key) for file in self.files(version=version))

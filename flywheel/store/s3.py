@@ -19,6 +19,7 @@ from minio.signer import sign_v4_s3
 from minio.time import to_amz_date, utcnow
 
 from flywheel.core.errors import ConfigError, RecordExistsError
+from flywheel.store.calls import Operation, told
 from flywheel.store.keys import ObjectEntry, check_key
 from flywheel.store.ranges import RangeFile
 from flywheel.store.retries import Patience, persist
@@ -68,6 +69,7 @@ class S3Bucket:
     def put(self, key: str, data: bytes) -> None:
         kind = mimetypes.guess_type(key)[0] or "application/octet-stream"
         self._call(
+            Operation.PUT,
             key,
             lambda name: self._client.put_object(
                 self._bucket, name, io.BytesIO(data), len(data), content_type=kind, part_size=PART_BYTES
@@ -83,22 +85,22 @@ class S3Bucket:
             self._put_new(name, data)
 
         try:
-            self._call(key, attempt)
+            self._call(Operation.PUT, key, attempt)
         except RecordExistsError:
             # An attempt whose answer was lost may have succeeded.
             if num_attempts == 1 or self.get(key) != data:
                 raise
 
     def get(self, key: str) -> bytes:
-        return self._call(key, lambda name: self._fetch(name, None)[0])
+        return self._call(Operation.GET, key, lambda name: self._fetch(name, None)[0])
 
     def get_range(self, key: str, start: int, length: int) -> bytes:
         # S3 has no empty ranges.
         wanted = f"bytes={start}-{start + max(length, 1) - 1}"
-        return self._call(key, lambda name: self._fetch(name, wanted)[0])[:length]
+        return self._call(Operation.GET, key, lambda name: self._fetch(name, wanted)[0])[:length]
 
     def open(self, key: str) -> pa.NativeFile:
-        tail, size = self._call(key, lambda name: self._fetch(name, f"bytes=-{TAIL_BYTES}"))
+        tail, size = self._call(Operation.GET, key, lambda name: self._fetch(name, f"bytes=-{TAIL_BYTES}"))
         file = RangeFile(fetch=lambda start, length: self.get_range(key, start, length), size=size, tail=tail)
         return pa.PythonFile(file, mode="r")
 
@@ -110,7 +112,7 @@ class S3Bucket:
         return iter(sorted(self._listed(prefix), key=lambda entry: entry.key))
 
     def delete(self, key: str) -> None:
-        self._call(key, lambda name: self._client.remove_object(self._bucket, name))
+        self._call(Operation.DELETE, key, lambda name: self._client.remove_object(self._bucket, name))
 
     def url(self, key: str) -> str:
         check_key(key)
@@ -118,6 +120,7 @@ class S3Bucket:
 
     def presign(self, key: str, *, expires_s: float) -> str:
         return self._call(
+            Operation.GET,
             key,
             lambda name: self._client.presigned_get_object(self._bucket, name, expires=timedelta(seconds=expires_s)),
         )
@@ -159,16 +162,18 @@ class S3Bucket:
             http_client=self._http,
         )
 
-    def _call(self, key: str, attempt: Callable[[str], Result]) -> Result:
+    def _call(self, operation: Operation, key: str, attempt: Callable[[str], Result]) -> Result:
         """The attempt gets the object's name in the bucket."""
         check_key(key)
         shown = self._shown(key)
 
         def translated_attempt() -> Result:
+            call.num_attempts += 1
             with translated(shown):
                 return attempt(f"{self._prefix}{key}")
 
-        return persist(translated_attempt, what=shown, patience=self._patience)
+        with told(operation) as call:
+            return persist(translated_attempt, what=shown, patience=self._patience)
 
     def _fetch(self, name: str, wanted: str | None) -> tuple[bytes, int]:
         """Bytes of an object and its whole size."""
@@ -216,6 +221,7 @@ class S3Bucket:
         shown = self._shown(prefix)
 
         def attempt() -> list[ObjectEntry]:
+            call.num_attempts += 1
             with translated(shown):
                 found = self._client.list_objects(self._bucket, prefix=f"{self._prefix}{prefix}", recursive=True)
                 return [
@@ -228,7 +234,8 @@ class S3Bucket:
                     if entry.last_modified is not None and not entry.is_dir
                 ]
 
-        return persist(attempt, what=shown, patience=self._patience)
+        with told(Operation.LIST) as call:
+            return persist(attempt, what=shown, patience=self._patience)
 
     def _shown(self, key: str) -> str:
         return f"s3://{self._bucket}/{self._prefix}{key}"

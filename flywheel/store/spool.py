@@ -11,7 +11,7 @@ from time import monotonic, sleep
 
 from flywheel.core.episode import Episode
 from flywheel.core.errors import StoreError, StoreUnavailableError
-from flywheel.ports import Notice, Part
+from flywheel.ports import Notice, Part, Spooled
 from flywheel.store.episodes import DeltaEpisodes
 from flywheel.store.retries import Patience
 from flywheel.store.spool_folder import SpoolFolder
@@ -46,6 +46,7 @@ class SpooledParts:
         self._waiting: deque[_Waiting] = deque()
         self._news: list[Part | Notice] = []
         self._pause_s, self._next_attempt = 0.0, 0.0
+        self._told = Spooled()
 
     @property
     def num_waiting(self) -> int:
@@ -80,6 +81,10 @@ class SpooledParts:
     def poll(self) -> list[Part | Notice]:
         if self._waiting and monotonic() >= self._next_attempt:
             self._flush()
+        spooled = self._spooled()
+        if spooled != self._told:
+            self._news.append(Notice(spooled=spooled))
+            self._told = spooled
         news, self._news = self._news, []
         return news
 
@@ -87,9 +92,13 @@ class SpooledParts:
         sleep(max(0.0, self._next_attempt - monotonic()))
         return self.poll() or [Notice()]
 
+    def _spooled(self) -> Spooled:
+        num_bytes = sum(waiting.num_bytes for waiting in self._waiting)
+        return Spooled(num_parts=len(self._waiting), num_bytes=num_bytes, is_full=self.is_full)
+
     def _keep(self, part: Part, data: bytes) -> None:
         path = None
-        spooled = sum(waiting.num_bytes for waiting in self._waiting)
+        spooled = self._spooled().num_bytes
         if spooled + len(data) > self._max_bytes:
             self._say(f"the spool holds {spooled} of {self._max_bytes} bytes and has no room for another part")
         else:

@@ -17,7 +17,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 from deltalake.transaction import AddAction, RemoveAction
 
 from flywheel.core.errors import NotFoundError, StoreError, StoreUnavailableError
-from flywheel.ports import Part
+from flywheel.ports import Part, TableSize
 from flywheel.store import layout
 from flywheel.store.cache import Cache
 from flywheel.store.delta_errors import translated
@@ -83,6 +83,7 @@ class Table(Parts):
         super().__init__(objects=objects, name=name, schema=schema)
         self._ranged = tuple(ranged)
         self._files: Cache[list[DataFile]] = Cache(max_bytes=MAX_KEPT_BYTES)
+        self._size = TableSize(version=0, num_bytes=0)
 
     @property
     def columns(self) -> list[str]:
@@ -172,6 +173,14 @@ class Table(Parts):
         """The newest version; None while there is no table."""
         table = self._opened(None)
         return None if table is None else table.version()
+
+    def size(self) -> TableSize:
+        """Of the newest version. Adds up the log's files only where the version is a new one."""
+        table = self._opened(None)
+        if table is not None and table.version() != self._size.version:
+            num_bytes = sum(pa.table(table.get_add_actions())["size_bytes"].to_pylist())
+            self._size = TableSize(version=table.version(), num_bytes=num_bytes)
+        return self._size
 
     def committed(self, transaction: str) -> int | None:
         """The version that committed the transaction."""
