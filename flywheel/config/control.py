@@ -50,5 +50,9 @@ class ControlConfig(Section):
     """Of one principal; those without a valid token share a tenth of it per address."""
     failed_episodes_rate: Share = 0.2
     """Share of the episodes of a collect or evaluate stage that may end by an error before webhooks are told."""
+    endpoint_replicas: Annotated[int, Field(ge=1, le=64)] = 1
+    """Processes of the policy endpoint that share its requests."""
+    open_metrics: bool = True
+    """Metrics can be read without a token."""
     webhooks: WebhooksConfig = WebhooksConfig()
     oidc: OidcConfig | None = None
