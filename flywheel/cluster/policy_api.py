@@ -43,8 +43,9 @@ def create_app(
     meter: Meter,
     standing: Callable[[], Standing],
     num_replicas: int = 1,
+    now: Callable[[], float] = monotonic,
 ) -> FastAPI:
-    """`server` should have the same meter, which counts here what never reaches it."""
+    """`server` should have the same meter, which counts here what never reaches it, and the same clock."""
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -54,7 +55,7 @@ def create_app(
 
     # Those pages of documentation that FastAPI has load scripts from elsewhere.
     app = FastAPI(title="Flywheel policy endpoint", version="1", docs_url=None, redoc_url=None, lifespan=lifespan)
-    app.add_middleware(_Arrival)
+    app.add_middleware(_Arrival, now=now)
     _install_problems(app, meter)
 
     @app.post("/v1/act")
@@ -99,11 +100,11 @@ def create_app(
 class _Arrival:
     """Notes when a request arrives: before its body is read, and before it waits for anything."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    def __init__(self, app: ASGIApp, now: Callable[[], float]) -> None:
+        self._app, self._now = app, now
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        scope["arrived"] = monotonic()
+        scope["arrived"] = self._now()
         await self._app(scope, receive, send)
 
 

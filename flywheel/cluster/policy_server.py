@@ -84,8 +84,8 @@ class PolicyServer:
     ) -> None:
         """`now`: a clock that only goes on, of which `arrived` is a time too."""
         self._policies = policies
-        self._meter = meter or Uncounted()
-        self._sessions = sessions or Sessions()
+        self._meter = Uncounted() if meter is None else meter
+        self._sessions = Sessions() if sessions is None else sessions
         self._now = now
         self._live: tuple[str, Actor] | None = None
         self._earlier: dict[str, Actor] = {}
