@@ -4,7 +4,7 @@ from typing import Any
 
 from benchmarks.writing import machine, publish, table
 from flywheel import loop, wiring
-from flywheel.core.iteration import Iteration, record_key
+from flywheel.core.iteration import Stage, record_key
 from flywheel.journey import final_key
 from flywheel.store.objects import open_objects
 from flywheel.store.records import JsonRecords
@@ -57,7 +57,7 @@ def _stages(store: str, num_collectors: int) -> list[dict[str, Any]]:
     number = 0
     while True:
         outcomes: dict[str, dict[str, Any]] = {}
-        for stage in Iteration(number=number).stages:
+        for stage in Stage:
             outcome = records.read(record_key(number, stage))
             if outcome is not None:
                 outcomes[str(stage)] = outcome

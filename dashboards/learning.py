@@ -4,6 +4,8 @@ from dashboards.panels import Dashboard, Panel, Query, Row, View
 from dashboards.promql import mean, now, per_second
 from flywheel.metrics import table
 
+WAIT = per_second(table.DATA_WAIT)
+
 PACE = Row(
     title="Pace",
     panels=(
@@ -18,7 +20,7 @@ PACE = Row(
         ),
         Panel(
             title="Time per update",
-            description="Mean, waiting for data included.",
+            description="Mean, without waiting for its batch.",
             view=View.CURVE,
             queries=(Query(expr=mean(table.UPDATE_DURATION), legend="mean"),),
             unit="s",
@@ -32,7 +34,7 @@ PACE = Row(
             view=View.CURVE,
             queries=(
                 Query(
-                    expr=f"{per_second(table.DATA_WAIT)} / {per_second(table.UPDATE_DURATION, part='_sum')}",
+                    expr=f"{WAIT} / ({WAIT} + {per_second(table.UPDATE_DURATION, part='_sum')})",
                     legend="waiting",
                 ),
             ),
@@ -95,7 +97,7 @@ LEARNER = Row(
         ),
         Panel(
             title="Entropy of attention",
-            description="Share of the most it can be. At one, latents read everything alike; near zero, one token only.",
+            description="Share of the most it can be. At one, all is read alike; near zero, one token only.",
             view=View.CURVE,
             queries=(Query(expr=now(table.ATTENTION_ENTROPY, "kind"), legend="{{kind}}"),),
             unit="percentunit",

@@ -140,7 +140,7 @@ ENDS = Row(
         ),
         Panel(
             title="Pairs that the gate looked at",
-            description="Of the task with the most. Near the limit (gate.max_pairs), candidate and live version are alike.",
+            description="Of the task with the most. Near gate.max_pairs, candidate and live version are alike.",
             view=View.CURVE,
             queries=(Query(expr=now(table.GATE_PAIRS), legend="pairs"),),
             unit="none",
@@ -159,7 +159,7 @@ ENDS = Row(
         ),
         Panel(
             title="Webhooks given up",
-            description="Entries that a webhook was not told of and never will be. `flywheel audit` and the delivery log say which.",
+            description="Entries that a webhook was not told of and never will be. The webhook's delivery log says which.",
             view=View.NUMBER,
             queries=(Query(expr=now(table.WEBHOOK_FAILURES), legend="given up"),),
             unit="none",

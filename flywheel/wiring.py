@@ -14,6 +14,7 @@ from flywheel.core.errors import ConfigError
 from flywheel.core.plan import Plan
 from flywheel.environments import suites
 from flywheel.local import LocalCollectors, LocalEndpoint, LocalRelabeler, LocalTrainer, StoredPolicies
+from flywheel.metrics.acting import open_meter
 from flywheel.ports import Brake, Observer, Ports, unstopped
 from flywheel.report import write as report
 from flywheel.report.results import build_report
@@ -34,6 +35,8 @@ FREE_KEYS = ("iterations", "until", "resources", "retention", "storage", "contro
 
 POLICIES = f"{policies_of.__module__}:{policies_of.__name__}"
 """What the endpoint's processes load policy versions with."""
+METER = f"{open_meter.__module__}:{open_meter.__name__}"
+"""What they count with."""
 
 
 def check(config: Config, store: str) -> None:
@@ -132,7 +135,13 @@ def on_ray(
         use_gpu=resources.use_gpu,
         brake=brake,
     )
-    endpoint = endpoint or ServeEndpoint(policies=POLICIES, store=store, port=resources.endpoint_port)
+    endpoint = endpoint or ServeEndpoint(
+        policies=POLICIES,
+        store=store,
+        port=resources.endpoint_port,
+        num_replicas=config.control.endpoint_replicas,
+        meter=METER,
+    )
 
     def rest() -> None:
         collectors.close()

@@ -1,95 +1,67 @@
-"""The policy endpoint as a Ray Serve application: the policy server behind HTTP."""
+"""The policy endpoint as a Ray Serve application: a policy server per replica, behind HTTP."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
-from hmac import compare_digest
-from importlib import import_module
-from typing import Annotated, Any
+from typing import Any
 
 import torch
-from fastapi import FastAPI, Header, Request
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi import FastAPI
 from ray import serve
-from starlette.exceptions import HTTPException
+from ray.serve.config import RequestRouterConfig
 
-from flywheel.cluster.policy_server import ActRequest, ActResponse, PolicyServer, RequestError
-from flywheel.core.access import Principal, Scope, digest_of
-from flywheel.core.errors import EndpointError, FlywheelError, StoreUnavailableError
+from flywheel.cluster.made import Made
+from flywheel.cluster.meter import Meter, Uncounted
+from flywheel.cluster.policy_api import Standing, create_app
+from flywheel.cluster.policy_guard import Guard, Identify
+from flywheel.cluster.policy_server import PolicyServer
+from flywheel.core.errors import FlywheelError, StoreUnavailableError
 from flywheel.ports import Policies
 
 DEPLOYMENT = "policy"
 RETRY_INTERVAL_S = 1.0
 """While the store is away and this process has no version yet."""
-
-Identify = Callable[[str], Principal | None]
-
-web = FastAPI(title="Flywheel policy endpoint", version="1")
-
-
-class _NotAllowedError(Exception):
-    """401 without a valid token, 403 without the scope."""
-
-    def __init__(self, status: int, detail: str) -> None:
-        super().__init__(detail)
-        self.status, self.detail = status, detail
-
-
-def _problem(status: int, title: str, detail: str) -> JSONResponse:
-    """RFC 9457."""
-    body = {"type": "about:blank", "status": status, "title": title, "detail": detail}
-    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None
-    return JSONResponse(body, status_code=status, media_type="application/problem+json", headers=headers)
-
-
-@web.exception_handler(RequestError)
-async def _unfit(_: Request, failure: RequestError) -> JSONResponse:
-    return _problem(422, "The request does not fit the policy", str(failure))
-
-
-@web.exception_handler(RequestValidationError)
-async def _unreadable(_: Request, failure: RequestValidationError) -> JSONResponse:
-    first = failure.errors()[0]
-    where = ".".join(str(part) for part in first["loc"] if part != "body")
-    return _problem(422, "The request does not fit the policy", f"{where or 'body'}: {first['msg']}")
-
-
-@web.exception_handler(EndpointError)
-async def _not_ready(_: Request, failure: EndpointError) -> JSONResponse:
-    return _problem(503, "The endpoint is not ready", str(failure))
-
-
-@web.exception_handler(_NotAllowedError)
-async def _not_allowed(_: Request, failure: _NotAllowedError) -> JSONResponse:
-    return _problem(failure.status, "Not allowed", failure.detail)
-
-
-@web.exception_handler(HTTPException)
-async def _refused(request: Request, failure: HTTPException) -> JSONResponse:
-    return _problem(failure.status_code, str(failure.detail), f"{request.method} {request.url.path}")
+MAX_ONGOING_REQUESTS = 1000
+"""Of a replica. More wait in the proxy, where nobody sees how long and deadlines pass unnoticed."""
+STICKY = "ray.serve.experimental.consistent_hash_router.ConsistentHashRouter"
+METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+"""Environment variable by which the replicas of a machine find one another's counts."""
 
 
 @serve.deployment(
     name=DEPLOYMENT,
     ray_actor_options={"num_cpus": 0},
-    max_ongoing_requests=64,
+    max_ongoing_requests=MAX_ONGOING_REQUESTS,
     graceful_shutdown_timeout_s=2.0,
     graceful_shutdown_wait_loop_s=0.1,
 )
-@serve.ingress(web)
+@serve.ingress()
 class PolicyDeployment:
-    """The policy server behind HTTP."""
+    """One replica."""
 
-    def __init__(self, policies: Policies, identify: Callable[[], Identify] | None) -> None:
-        """`identify` is called here; None: whoever reaches this port may ask."""
+    def __init__(
+        self, policies: Made, identify: Made | None, meter: Made | None, open_metrics: bool, num_replicas: int
+    ) -> None:
+        """No `identify`: whoever reaches this port may ask. No `meter`: nobody counts."""
         torch.set_num_threads(1)
-        self._server = PolicyServer(policies=policies)
-        self._identify = None if identify is None else identify()
+        versions: Policies = policies()
+        whose: Identify | None = None if identify is None else identify()
+        self._meter: Meter = Uncounted() if meter is None else meter()
+        self._server = PolicyServer(policies=versions, meter=self._meter)
+        self._guard = Guard(identify=whose, open_metrics=open_metrics)
+        self._num_replicas = num_replicas
         self._attempt = ""
         self._refused: str | None = None
-        self._own_digest: str | None = None
         self._catching_up: asyncio.Task[None] | None = None
+
+    def __serve_build_asgi_app__(self) -> FastAPI:
+        return create_app(
+            server=self._server,
+            guard=self._guard,
+            meter=self._meter,
+            standing=self._standing,
+            num_replicas=self._num_replicas,
+        )
 
     async def reconfigure(self, user_config: Mapping[str, Any]) -> None:
         """A version that does not load is refused, and the old one goes on. No version: none was deployed yet."""
@@ -102,10 +74,11 @@ class PolicyDeployment:
                 await asyncio.to_thread(self._server.load, wanted)
             except FlywheelError as failure:
                 refused = str(failure)
+                self._meter.refused()
                 if isinstance(failure, StoreUnavailableError) and self._server.version is None:
                     self._catching_up = asyncio.create_task(self._catch_up(wanted))
         self._attempt, self._refused = user_config["attempt"], refused
-        self._own_digest = user_config.get("own_digest")
+        self._guard.expect(user_config["own_digest"])
 
     async def _catch_up(self, policy_id: str) -> None:
         """A process that starts while the store is away has no version to go on with: it waits for this one."""
@@ -115,58 +88,34 @@ class PolicyDeployment:
                 await asyncio.to_thread(self._server.load, policy_id)
         self._refused = None
 
-    @web.post("/v1/act")
-    async def act(self, request: ActRequest, authorization: Annotated[str, Header()] = "") -> ActResponse:
-        self._check(authorization)
-        return await asyncio.to_thread(self._server.act, request)
-
-    @web.get("/v1/version")
-    async def version(self, authorization: Annotated[str, Header()] = "") -> dict[str, str | None]:
-        """What answers, and what became of the last attempt to deploy something."""
-        self._check(authorization)
-        return {"policy_version": self._server.version, "attempt": self._attempt, "refused": self._refused}
-
-    @web.get("/healthz")
-    async def healthz(self) -> dict[str, str]:
-        return {"status": "ok"}
-
-    def _check(self, authorization: str) -> None:
-        if self._identify is None:
-            return
-        kind, _, secret = authorization.partition(" ")
-        if kind.lower() == "bearer" and compare_digest(digest_of(secret), self._own_digest or ""):
-            return
-        who = self._identify(secret) if kind.lower() == "bearer" else None
-        if who is None:
-            raise _NotAllowedError(401, "a valid token is needed: Authorization: Bearer <token>")
-        if not who.may(Scope.ACT):
-            raise _NotAllowedError(403, f"{who.name} lacks the scope {Scope.ACT}")
+    def _standing(self) -> Standing:
+        return Standing(
+            policy_version=self._server.version,
+            attempt=self._attempt,
+            refused=self._refused,
+            replica=serve.get_replica_context().replica_id.unique_id,
+        )
 
 
-def application(args: dict[str, Any]) -> Any:
+def application(args: Mapping[str, Any]) -> Any:
     """For Serve's declarative config.
 
-    `policies` names a function, `module:function`, that takes the `store`; `identify`, if any, one that takes the
-    store and tells whose a token is.
+    `policies`, `identify` and `meter` are what `Made` is made of; the last two may be None. `metrics_folder` is where
+    the meters of a machine count, `num_replicas` how many replicas there will be.
     """
-    store = args["store"]
-    policies: Policies = _named(args["policies"])(store)
-    identify = None if args.get("identify") is None else _Identity(args["identify"], store)
-    return PolicyDeployment.bind(policies, identify)  # type: ignore[attr-defined]
-
-
-class _Identity:
-    """Made in the process that asks."""
-
-    def __init__(self, name: str, store: str) -> None:
-        self._name, self._store = name, store
-
-    def __call__(self) -> Identify:
-        made: Identify = _named(self._name)(self._store)
-        return made
-
-
-def _named(name: str) -> Callable[..., Any]:
-    module, _, function = name.partition(":")
-    found: Callable[..., Any] = getattr(import_module(module), function)
-    return found
+    options: dict[str, Any] = {"num_cpus": 0}
+    if args["meter"] is not None:
+        # From the process's first moment: what counts looks at it once, as it is imported.
+        options["runtime_env"] = {"env_vars": {METRICS_FOLDER: args["metrics_folder"]}}
+    deployment: Any = PolicyDeployment
+    deployment = deployment.options(ray_actor_options=options)
+    if args["num_replicas"] > 1:
+        router = {"request_router_class": STICKY, "request_router_kwargs": {"num_fallback_replicas": 0}}
+        deployment = deployment.options(request_router_config=RequestRouterConfig.model_validate(router))
+    return deployment.bind(
+        Made(**args["policies"]),
+        None if args["identify"] is None else Made(**args["identify"]),
+        None if args["meter"] is None else Made(**args["meter"]),
+        args["open_metrics"],
+        args["num_replicas"],
+    )

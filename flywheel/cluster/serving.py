@@ -1,11 +1,9 @@
 """The policy endpoint: a Ray Serve application that swaps policy versions in place."""
 
-import http.client
-import json
 import socket
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from random import SystemRandom
 from threading import Lock
 from time import monotonic, sleep
@@ -22,15 +20,15 @@ from ray.serve.exceptions import RayServeException
 from ray.serve.schema import ApplicationStatus, ServeDeploySchema
 
 from flywheel.cluster import policy_app
+from flywheel.cluster.made import Made
+from flywheel.cluster.policy_calls import OutageError, PolicyCalls
 from flywheel.core.access import digest_of, new_secret
 from flywheel.core.episode import Floats
 from flywheel.core.errors import EndpointError
 
 APPLICATION = "flywheel"
-ROUTE = "/policy"
 START_TIMEOUT_S = 120.0
 END_TIMEOUT_S = 30.0
-REQUEST_TIMEOUT_S = 30.0
 PORTS = range(20_000, 32_000)
 """Free ones are looked for here: above Ray's own, and below those that systems give to outgoing connections.
 
@@ -39,24 +37,24 @@ Of the latter any may be taken between being found free and being bound, which a
 RECOVERY_TIMEOUT_S = 60.0
 """Within which Serve has replaced a process that died."""
 POLL_INTERVAL_S = 0.05
-
-
-class _OutageError(EndpointError):
-    """Not a refusal: it may pass."""
+PROBES_PER_REPLICA = 50
+"""Sessions tried to reach each replica once: where there are several, a session chooses one by its hash."""
+ANSWERING = ("RUNNING", "UPDATING")
+"""Serve's states of replicas that requests are sent to."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Neighbourhood:
     """A Serve that somebody else started and ends, and what else runs on it."""
 
-    identify: str
-    """`module:function` that takes the store and tells whose a token is."""
+    identify: Made
+    """Tells whose a token is."""
     applications: Sequence[Mapping[str, Any]]
     """Serve's declarative config of the others: Serve ends whatever a config leaves out."""
 
 
 class ServeEndpoint:
-    """`ports.Endpoint` on Ray Serve. A new version is a changed setting of the same process, never a new one."""
+    """`ports.Endpoint` on Ray Serve. A new version is a changed setting of the same processes, never new ones."""
 
     def __init__(
         self,
@@ -66,19 +64,29 @@ class ServeEndpoint:
         port: int,
         host: str = "127.0.0.1",
         neighbours: Neighbourhood | None = None,
+        num_replicas: int = 1,
+        meter: str | None = None,
+        open_metrics: bool = True,
     ) -> None:
-        """`policies` and `store`: see `policy_app.application`. Port 0: any free one. None: Serve is ours alone."""
-        self._policies, self._store, self._host = policies, store, host
-        self._neighbours = neighbours
+        """`policies`: `module:function` that takes the `store`. Port 0: any free one. No neighbours: Serve is ours.
+
+        `meter`: `module:function` that makes a `cluster.meter.Meter`; `open_metrics`: it is read without a token.
+        """
+        self._policies = Made(function=policies, arguments={"store": store})
+        self._meter = None if meter is None else Made(function=meter)
+        self._host, self._neighbours = host, neighbours
+        self._num_replicas, self._open_metrics = num_replicas, open_metrics
         self._secret = new_secret()
-        self._port = port or _free_port(host)
+        self._calls = PolicyCalls(host=host, port=port or _free_port(host), secret=self._secret)
+        self._reached_by: Sequence[str | None] = (None,)
+        """Sessions by which each replica is reached."""
         self._started = False
         self._starting = Lock()
 
     @property
     def address(self) -> str:
         """Where requests go."""
-        return f"http://{self._host}:{self._port}"
+        return self._calls.address
 
     def start(self) -> None:
         """Starts serving without a version. Takes seconds: may run beside other work before the first `deploy`.
@@ -90,47 +98,51 @@ class ServeEndpoint:
                 return
             try:
                 serve.start(
-                    http_options={"host": self._host, "port": self._port}, logging_config={"log_level": "ERROR"}
+                    http_options={"host": self._host, "port": self._calls.port}, logging_config={"log_level": "ERROR"}
                 )
             except (RayError, RayServeException, RuntimeError) as failure:
                 raise EndpointError(f"Ray Serve does not start at {self.address}: {failure}") from failure
             self._started = True
             served = _client().http_config.port
-            if served == self._port:
+            if served == self._calls.port:
                 self._attempt(None)
-            self._port = served  # Another one where a supervisor that died left its endpoint, which goes on.
+            # Another one where a supervisor that died left its endpoint, which goes on.
+            self._calls = PolicyCalls(host=self._host, port=served, secret=self._secret)
 
     def deploy(self, policy_id: str) -> None:
+        """Returns when every replica answers with the version. EndpointError: one refuses it, and all go back."""
         self.start()
-        answer = self._attempt(policy_id)
-        if answer["refused"] is not None:
+        before = self._calls.standing().get("policy_version")
+        answers = self._attempt(policy_id)
+        refused = [answer for answer in answers if answer["refused"] is not None]
+        if refused:
+            before = next((one["policy_version"] for one in refused if one["policy_version"] is not None), before)
             # Else a replica that restarts would look for the refused version and have none.
-            self._attempt(answer["policy_version"])
-            raise EndpointError(
-                f"{policy_id} was refused, {answer['policy_version'] or 'nothing'} goes on: {answer['refused']}"
-            )
+            self._attempt(before)
+            raise EndpointError(f"{policy_id} was refused, {before or 'nothing'} goes on: {refused[0]['refused']}")
 
     def act(self, observations: Mapping[str, Floats], task: str) -> tuple[Floats, str]:
-        """EndpointError: it does not answer, or refuses, with its reason.
+        """What every replica answers. EndpointError: they differ, one does not answer, or refuses, with its reason.
 
         A process that dies is replaced by Serve meanwhile: what it did not answer is asked again.
         """
         body = {"task": task, "observations": {name: values.tolist() for name, values in observations.items()}}
+        actions, version = self._acted(body, self._reached_by[0])
+        for session in self._reached_by[1:]:
+            others, other_version = self._acted(body, session)
+            if other_version != version or not np.array_equal(actions, others):
+                raise EndpointError(f"replicas of {self.address} answer differently, as {version} and {other_version}")
+        return actions, version
+
+    def _acted(self, body: Mapping[str, Any], session: str | None) -> tuple[Floats, str]:
         deadline = monotonic() + RECOVERY_TIMEOUT_S
         while True:
             try:
-                return self._acted(body)
-            except _OutageError:
+                return self._calls.act(body, session)
+            except OutageError:
                 if not self._started or monotonic() > deadline:
                     raise
             sleep(POLL_INTERVAL_S)
-
-    def _acted(self, body: Mapping[str, Any]) -> tuple[Floats, str]:
-        status, answer = self._ask("POST", "/policy/v1/act", body)
-        if status != 200:
-            refusal = _OutageError if status >= 500 else EndpointError
-            raise refusal(f"{self.address} answered {status}: {answer.get('detail', answer)}")
-        return np.asarray(answer["actions"], np.float32), answer["policy_version"]
 
     def close(self) -> None:
         """Ends Serve if this endpoint started it."""
@@ -139,19 +151,39 @@ class ServeEndpoint:
                 end_serve()
             self._started = False
 
-    def _attempt(self, policy_id: str | None) -> dict[str, Any]:
-        """Asks for the version, and returns what the endpoint says once it has tried. EndpointError: it never did."""
+    def _attempt(self, policy_id: str | None) -> list[dict[str, Any]]:
+        """Asks for the version, and returns what each replica says once all tried. EndpointError: one never did."""
         attempt = uuid4().hex
         # Only this way Serve changes a setting without starting processes anew.
         _client().deploy_apps(ServeDeploySchema.model_validate(self._description(policy_id, attempt)))
         deadline = monotonic() + START_TIMEOUT_S
         while monotonic() < deadline:
-            answer = self._version()
-            if answer.get("attempt") == attempt:
-                return answer
+            answers = self._standings()
+            if answers and all(answer["attempt"] == attempt for answer in answers):
+                return answers
             self._check_application()
             sleep(POLL_INTERVAL_S)
         raise EndpointError(f"{policy_id} does not answer at {self.address} after {START_TIMEOUT_S:.0f} s")
+
+    def _standings(self) -> list[dict[str, Any]]:
+        """What each replica says of itself; nothing while there are not as many as there should be."""
+        replicas = _replicas()
+        if len(replicas) != self._num_replicas:
+            return []
+        found: dict[str, dict[str, Any]] = {}
+        reached_by: list[str | None] = []
+        for number in range(PROBES_PER_REPLICA * len(replicas)):
+            session = str(number) if len(replicas) > 1 else None
+            answer = self._calls.standing(session)
+            if answer.get("replica") not in replicas:
+                return []  # It does not answer, or starts, or ends.
+            if answer["replica"] not in found:
+                found[answer["replica"]] = answer
+                reached_by.append(session)
+            if len(found) == len(replicas):
+                self._reached_by = reached_by
+                return list(found.values())
+        return []
 
     def _check_application(self) -> None:
         found = serve.status().applications.get(APPLICATION)
@@ -163,41 +195,39 @@ class ServeEndpoint:
         neighbours = self._neighbours
         ours = {
             "name": APPLICATION,
-            "route_prefix": ROUTE,
+            "route_prefix": PolicyCalls.ROUTE,
             "import_path": f"{policy_app.__name__}:application",
             "args": {
-                "policies": self._policies,
-                "store": self._store,
-                "identify": None if neighbours is None else neighbours.identify,
+                "policies": asdict(self._policies),
+                "identify": None if neighbours is None else asdict(neighbours.identify),
+                "meter": None if self._meter is None else asdict(self._meter),
+                "metrics_folder": _metrics_folder(),
+                "open_metrics": self._open_metrics,
+                "num_replicas": self._num_replicas,
             },
-            "deployments": [{"name": policy_app.DEPLOYMENT, "user_config": settings}],
+            "deployments": [
+                {"name": policy_app.DEPLOYMENT, "num_replicas": self._num_replicas, "user_config": settings}
+            ],
         }
         return {"applications": [*(neighbours.applications if neighbours is not None else ()), ours]}
-
-    def _version(self) -> dict[str, Any]:
-        try:
-            status, answer = self._ask("GET", "/policy/v1/version", None)
-        except EndpointError:
-            return {}
-        return answer if status == 200 else {}
-
-    def _ask(self, method: str, path: str, body: Mapping[str, Any] | None) -> tuple[int, dict[str, Any]]:
-        connection = http.client.HTTPConnection(self._host, self._port, timeout=REQUEST_TIMEOUT_S)
-        try:
-            content = None if body is None else json.dumps(body)
-            headers = {"Content-Type": "application/json", "Authorization": f"Bearer {self._secret}"}
-            connection.request(method, path, content, headers)
-            response = connection.getresponse()
-            data = response.read()
-            return response.status, json.loads(data) if "json" in (response.getheader("Content-Type") or "") else {}
-        except (OSError, http.client.HTTPException, ValueError) as failure:
-            raise _OutageError(f"{self.address} does not answer: {failure}") from failure
-        finally:
-            connection.close()
 
 
 def _client() -> Any:
     return _get_global_client()
+
+
+def _replicas() -> set[str]:
+    """Those that requests are sent to, by Serve's ids."""
+    applications = _client().get_serve_details()["applications"]
+    deployments = applications.get(APPLICATION, {}).get("deployments", {})
+    replicas = deployments.get(policy_app.DEPLOYMENT, {}).get("replicas", [])
+    return {replica["replica_id"] for replica in replicas if replica["state"] in ANSWERING}
+
+
+def _metrics_folder() -> str:
+    """The same path on every machine, and gone with this Ray."""
+    node: Any = ray._private.worker._global_node  # The only one who knows the session's folder.
+    return f"{node.get_session_dir_path()}/flywheel-metrics"
 
 
 def end_serve() -> None:

@@ -50,6 +50,8 @@ class ControlConfig(Section):
     """Of one principal; those without a valid token share a tenth of it per address."""
     failed_episodes_rate: Share = 0.2
     """Share of the episodes of a collect or evaluate stage that may end by an error before webhooks are told."""
+    endpoint_replicas: Annotated[int, Field(ge=1, le=64)] = 1
+    """Processes of the policy endpoint that share its requests."""
     open_metrics: bool = True
     """Whether `/metrics` and the endpoint's need no token, as most Prometheus servers expect; else one that may read,
     at the endpoint any."""

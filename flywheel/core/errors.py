@@ -24,6 +24,7 @@ FlywheelError
 ├── EnvironmentFailure   an environment raised, hung or returned nonsense
 ├── TrainingError        the training job failed
 ├── EndpointError        the endpoint does not serve what it should
+│   └── DeadlineError        an action would have come after its deadline; none was given
 └── ServiceError         what a client asked of a running service was not done
     ├── UnreachableError     no service answers
     ├── WaitTimeoutError     what was waited for is not over in time
@@ -132,6 +133,10 @@ class TrainingError(FlywheelError):
 
 class EndpointError(FlywheelError):
     """The endpoint does not serve what it should."""
+
+
+class DeadlineError(EndpointError):
+    """An action would have come after its deadline; none was given."""
 
 
 class ServiceError(FlywheelError):

@@ -2,11 +2,13 @@
 
 from typing import Any
 
+from flywheel.cluster.made import Made
 from flywheel.config import Config
 
 CONTROL = "control"
 """The API's application and deployment."""
 IDENTIFY = "flywheel.hosting.plane:identify_on"
+"""How the policy endpoint's processes know whose a token is."""
 BUILDER = "flywheel.hosting.control_app:application"
 
 
@@ -18,6 +20,12 @@ def control_application(config: Config, store: str) -> dict[str, Any]:
         "import_path": BUILDER,
         "args": {"config": config.model_dump(mode="json"), "store": store},
     }
+
+
+def identify(config: Config, store: str) -> Made:
+    """As the API does, by the settings that this service was started with."""
+    oidc = config.control.oidc
+    return Made(function=IDENTIFY, arguments={"store": store, "oidc": None if oidc is None else oidc.model_dump()})
 
 
 def serve_config(config: Config, store: str) -> dict[str, Any]:

@@ -1,15 +1,16 @@
 """The plane that the service's requests touch, made in the process that answers them."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
+from typing import Any
 
-from flywheel import services, wiring
+from flywheel import services
 from flywheel.api.identity import Identify, TokenIdentity, first_of
 from flywheel.api.oidc import OidcIdentity
 from flywheel.api.plane import Plane, Watch
 from flywheel.api.rates import Rates
-from flywheel.config import Config
+from flywheel.config import Config, OidcConfig
 from flywheel.core.control import Control
 from flywheel.hosting.keys import BOOTSTRAP, require_token
 from flywheel.lineage.tracer import Tracer
@@ -44,16 +45,16 @@ def open_plane(config: Config, store: str, watch: Watch) -> Plane:
             gate_attempts=config.gate.attempts,
         ),
         lineage=Tracer(store=workshop.whole),
-        identify=first_of([TokenIdentity(control=following(store), now=utc_now), *_providers(config)]),
+        identify=_identity(store, config.control.oidc),
         rates=Rates(requests_per_minute=config.control.requests_per_minute),
         signing_secret=partial(signing_secret, signing_key()),
         now=utc_now,
     )
 
 
-def _providers(config: Config) -> list[Identify]:
-    oidc = config.control.oidc
-    return [] if oidc is None else [OidcIdentity(**oidc.model_dump())]
+def _identity(store: str, oidc: OidcConfig | None) -> Identify:
+    providers: list[Identify] = [] if oidc is None else [OidcIdentity(**oidc.model_dump())]
+    return first_of([TokenIdentity(control=following(store), now=utc_now), *providers])
 
 
 def signing_key() -> bytes:
@@ -61,10 +62,12 @@ def signing_key() -> bytes:
     return service_key(given=os.environ.get(KEY_VARIABLE), folder=services.folder())
 
 
-def identify_on(store: str) -> Identify:
-    """Whose a token is, for the policy endpoint: asked at every request, so it never waits for the store."""
-    config = wiring.configuration_of(store)
-    return first_of([TokenIdentity(control=following(store), now=utc_now), *_providers(config)])
+def identify_on(store: str, oidc: Mapping[str, Any] | None) -> Identify:
+    """Whose a token is, for the policy endpoint: asked at every request, so it never waits for the store.
+
+    `oidc`: of the settings that the service was started with, which may be others than those of the store.
+    """
+    return _identity(store, None if oidc is None else OidcConfig(**oidc))
 
 
 def following(store: str) -> Callable[[], Control]:

@@ -16,7 +16,7 @@ from flywheel.config import Config, Overrides, overridden
 from flywheel.core.control import IterationStatus
 from flywheel.core.errors import FlywheelError
 from flywheel.core.iteration import Iteration
-from flywheel.hosting.description import IDENTIFY, control_application
+from flywheel.hosting.description import control_application, identify
 from flywheel.hosting.plane import signing_key
 from flywheel.journal import Progress
 from flywheel.metrics.live import LiveMetrics
@@ -80,7 +80,12 @@ class ServiceSupervisor:
             store=store,
             host=config.control.host,
             port=config.control.port,
-            neighbours=Neighbourhood(identify=IDENTIFY, applications=[control_application(config, store)]),
+            neighbours=Neighbourhood(
+                identify=identify(config, store), applications=[control_application(config, store)]
+            ),
+            num_replicas=config.control.endpoint_replicas,
+            meter=wiring.METER,
+            open_metrics=config.control.open_metrics,
         )
         ports = self._parts.enter_context(
             wiring.on_ray(config, store, self._hearing, brake=self._pedal, endpoint=endpoint, by=SUPERVISOR)

@@ -20,7 +20,7 @@ LOSSES = ("total", "improvement", "cloning", "critic")
 ATTENTION = ("cross", "latent")
 OPERATIONS = ("get", "put", "list", "delete")
 CALLS = ("ok", "retried", "failed")
-ANSWERS = ("ok", "unfit", "unready", "late", "refused")
+ANSWERS = ("ok", "unfit", "unready", "late", "refused", "failed")
 SWAPS = ("ok", "refused")
 SESSIONS = ("live", "earlier")
 
