@@ -56,3 +56,8 @@ def test_every_dependency_is_pinned_the_same_in_the_constraints():
     pinned = {distribution(name): version for name, version in pinned.items()}
     for requirement in NEEDED_TO_TEST:
         assert pinned[distribution(requirement)] == requirement.split("==")[1], requirement
+
+
+def test_metrics_alone_knows_prometheus():
+    knowing = {path.parent for path in (ROOT / "flywheel").rglob("*.py") if "prometheus_client" in imported(path)}
+    assert knowing == {ROOT / "flywheel" / "metrics"}
