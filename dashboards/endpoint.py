@@ -50,7 +50,7 @@ ANSWERS = Row(
         Panel(
             title="Requests to act",
             description="Per second, by how they ended: ok; unfit, the request is not what the version needs; unready, "
-            "there is no version; late, the deadline would have passed; refused, no valid token; failed, an error of ours.",
+            "there is none; late, the deadline would have passed; refused, no valid token; failed, an error of ours.",
             view=View.STACK,
             queries=(Query(expr=per_second(table.ACT_REQUESTS, "outcome"), legend="{{outcome}}"),),
             unit="reqps",

@@ -159,7 +159,7 @@ ENDS = Row(
         ),
         Panel(
             title="Webhooks given up",
-            description="Entries that a webhook was not told of and never will be. The webhook's delivery log says which.",
+            description="Entries that a webhook was not told of and never will be. Its delivery log says which.",
             view=View.NUMBER,
             queries=(Query(expr=now(table.WEBHOOK_FAILURES), legend="given up"),),
             unit="none",
