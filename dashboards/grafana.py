@@ -8,6 +8,7 @@ from grafana_foundation_sdk.builders import prometheus as prometheus_builders
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models import common as shown
 from grafana_foundation_sdk.models import dashboard as models
+from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
 from dashboards.frame import ANNOTATIONS, SOURCE, VARIABLES
 from dashboards.panels import Band, Dashboard, Panel, View
@@ -95,13 +96,13 @@ def _target(panel: Panel, number: int) -> prometheus_builders.Dataquery:
         prometheus_builders.Dataquery().expr(query.expr).legend_format(query.legend).ref_id(ascii_uppercase[number])
     )
     if panel.view is View.HEAT:
-        return target.range().format("heatmap")
+        return target.range().format(PromQueryFormat.HEATMAP)
     return target.instant() if panel.view in (View.NUMBER, View.NAME, View.BAR) else target.range()
 
 
 def _words(panel: Panel) -> dict[str, models.ValueMappingResult]:
     return {
-        f"{value:g}": models.ValueMappingResult(text=text, color=colour, index=index)
+        str(value): models.ValueMappingResult(text=text, color=colour, index=index)
         for index, (value, (text, colour)) in enumerate(panel.words.items())
     }
 

@@ -70,7 +70,7 @@ class Panel:
     high: float | None = None
     steps: tuple[tuple[float | None, str], ...] = ()
     """From which value on which colour; the first has none."""
-    words: Mapping[float, tuple[str, str]] = field(default_factory=dict)
+    words: Mapping[int, tuple[str, str]] = field(default_factory=dict)
     """Value -> what is written in its place, and its colour."""
     bands: tuple[Band, ...] = ()
     links: tuple[Link, ...] = ()
