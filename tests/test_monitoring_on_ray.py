@@ -136,7 +136,7 @@ def test_rules_are_evaluated_and_find_nothing_wrong(watched: Watched):
     rules = wait_for(evaluated, "an evaluation of each rule")
     assert len(rules) == sum(len(group["rules"]) for group in given["groups"])
     assert {rule["name"]: rule.get("lastError") for rule in rules if rule["health"] != "ok"} == {}
-    assert watched.server.get("alerts")["alerts"] == []
+    wait_for(lambda: watched.server.get("alerts") == {"alerts": []}, "silence")
 
 
 def test_every_metric_of_ray_that_is_shown_is_there(watched: Watched):
