@@ -50,7 +50,7 @@ COLLECTED = Row(
             view=View.BAR,
             queries=(Query(expr=now(table.PLANNED_EPISODES, "task"), legend="{{task}}"),),
             unit="none",
-            always=True,
+            empty="iteration 0 collects nothing",
             low=0,
         ),
         Panel(
@@ -86,6 +86,7 @@ COLLECTING = Row(
                 Query(expr=now(table.COLLECTORS_LOST), legend="replaced"),
             ),
             unit="none",
+            always=True,
             low=0,
         ),
         Panel(
@@ -94,6 +95,7 @@ COLLECTING = Row(
             view=View.CURVE,
             queries=(Query(expr=per_second(table.EPISODE_DECISIONS), legend="decisions"),),
             unit="ops",
+            always=True,
             low=0,
         ),
         Panel(
@@ -106,6 +108,7 @@ COLLECTING = Row(
                 Query(expr=now(table.SPOOL_LIMIT), legend="limit"),
             ),
             unit="bytes",
+            always=True,
             empty="nothing is collected",
             low=0,
         ),
@@ -126,6 +129,7 @@ STORE = Row(
                 ),
             ),
             unit="reqps",
+            always=True,
             low=0,
         ),
         Panel(
@@ -152,6 +156,7 @@ STORE = Row(
             view=View.NUMBER,
             queries=(Query(expr=now(table.COLLECTING_PAUSED), legend="waiting"),),
             unit="none",
+            always=True,
             empty="nothing is collected",
             width=12,
             height=5,

@@ -15,6 +15,7 @@ PACE = Row(
             view=View.CURVE,
             queries=(Query(expr=per_second(table.UPDATES), legend="updates"),),
             unit="ops",
+            always=True,
             empty="no training ran yet",
             low=0,
         ),
@@ -56,6 +57,7 @@ LEARNER = Row(
             view=View.CURVE,
             queries=(Query(expr=now(table.LOSS, "part"), legend="{{part}}"),),
             unit="none",
+            always=True,
             empty="no training ran yet",
         ),
         Panel(
@@ -111,6 +113,7 @@ LEARNER = Row(
             view=View.CURVE,
             queries=(Query(expr=now(table.GRADIENT_NORM), legend="norm"),),
             unit="none",
+            always=True,
             empty="no training ran yet",
             low=0,
         ),

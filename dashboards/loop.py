@@ -163,6 +163,7 @@ ENDS = Row(
             view=View.NUMBER,
             queries=(Query(expr=now(table.WEBHOOK_FAILURES), legend="given up"),),
             unit="none",
+            always=True,
             height=5,
             steps=((None, "text"), (1, "orange")),
         ),
