@@ -47,7 +47,7 @@ def host(config: Config, store: str, targets: Path) -> None:
         # Not earlier: Ray installs handlers of its own as it starts.
         for stop in (signal.SIGTERM, signal.SIGINT):
             signal.signal(stop, lambda *_: over.set())
-        targets.write_text(json.dumps(scraped(config.control, ray.nodes())), encoding="utf-8")
+        targets.write_text(json.dumps(scraped(config.name, config.control, ray.nodes())), encoding="utf-8")
         over.wait()
         targets.unlink(missing_ok=True)
         dismiss()
@@ -59,14 +59,17 @@ def targets_file(asked: Path) -> Path:
     return asked.with_suffix(".prometheus.yml")
 
 
-def scraped(control: ControlConfig, nodes: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def scraped(name: str, control: ControlConfig, nodes: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """As Prometheus's `file_sd_configs` wants it: the API, the policy endpoint, and Ray's own on each of its nodes."""
     ours = f"{control.host}:{control.port}"
     rays = [f"{node['NodeManagerAddress']}:{node['MetricsExportPort']}" for node in nodes if node["Alive"]]
+    jobs = {"flywheel": (ours, "/metrics"), "flywheel-endpoint": (ours, "/policy/metrics")}
     return [
-        {"targets": [ours], "labels": {"job": "flywheel", "__metrics_path__": "/metrics"}},
-        {"targets": [ours], "labels": {"job": "flywheel-endpoint", "__metrics_path__": "/policy/metrics"}},
-        {"targets": rays, "labels": {"job": "ray"}},
+        *(
+            {"targets": [target], "labels": {"job": job, "flywheel": name, "__metrics_path__": path}}
+            for job, (target, path) in jobs.items()
+        ),
+        {"targets": rays, "labels": {"job": "flywheel-ray", "flywheel": name}},
     ]
 
 

@@ -24,6 +24,7 @@ LEARNED: Mapping[str, tuple[Metric, tuple[str, ...]]] = {
     "num_samples": (table.IMPROVEMENT_SAMPLES, ()),
     "q_data": (table.Q_VALUE, ()),
     "observed_return": (table.OBSERVED_RETURN, ()),
+    "unobserved_discount": (table.UNOBSERVED_DISCOUNT, ()),
     "cross_attention_entropy": (table.ATTENTION_ENTROPY, ("cross",)),
     "latent_attention_entropy": (table.ATTENTION_ENTROPY, ("latent",)),
     "gradient_norm": (table.GRADIENT_NORM, ()),

@@ -175,6 +175,10 @@ Q_VALUE = _live(name="flywheel_q_value", help="Mean Q of the batches' own action
 OBSERVED_RETURN = _live(
     name="flywheel_observed_return", help="Mean discounted return that followed the batches' own actions"
 )
+UNOBSERVED_DISCOUNT = _live(
+    name="flywheel_unobserved_discount",
+    help="Mean share of the future that the ends of truncated episodes hide from the observed return",
+)
 ATTENTION_ENTROPY = _live(
     name="flywheel_attention_entropy_ratio",
     help="Mean entropy of attention, as a share of the most it can be",
