@@ -13,6 +13,7 @@ from flywheel.api import (
     iterations,
     logs,
     metrics,
+    pairs,
     policies,
     problems,
     schedules,
@@ -43,6 +44,7 @@ Every request needs a bearer token, but for `/healthz`, `/readyz` and this docum
 ROUTERS = (
     iterations.router,
     logs.router,
+    pairs.router,
     campaigns.router,
     schedules.router,
     policies.router,
