@@ -6,6 +6,7 @@ from fastapi import FastAPI
 
 from flywheel.api import (
     campaigns,
+    console,
     datasets,
     deployments,
     entries,
@@ -38,8 +39,8 @@ Whatever is asked for becomes an entry of one ordered history, which is the audi
 the page before. Requests that start work need an `Idempotency-Key` and answer 202 with the `Location` of what they
 made. Answers to GET carry an `ETag`; changes that take `If-Match` are refused with 412 if it no longer holds.
 
-Every request needs a bearer token, but for `/healthz`, `/readyz` and this document, `/v1/openapi.json`; and
-`/metrics`, for Prometheus, unless the configuration closes it.
+Every request needs a bearer token, but for `/healthz`, `/readyz`, this document, `/v1/openapi.json`, the files of the
+web console at `/`, and `/metrics`, for Prometheus, unless the configuration closes it.
 """
 ROUTERS = (
     iterations.router,
@@ -82,4 +83,5 @@ def create_app(plane: Plane) -> FastAPI:
         app.include_router(router, prefix="/v1")
     app.include_router(service.health)
     app.include_router(metrics.router)
+    console.install(app)
     return app

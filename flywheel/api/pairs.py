@@ -60,6 +60,7 @@ def list_pairs(
     task: Annotated[
         str | None, Query(max_length=200, description="Only on this task", examples=["metaworld/reach-v3"])
     ] = None,
+    seed: Annotated[int | None, Query(description="Only from this initial state", examples=[3735928559])] = None,
     result: Annotated[Result | None, Query(description="Only those that ended so", examples=["loss"])] = None,
     page_size: PageSize = 50,
     page_token: PageToken = None,
@@ -70,7 +71,9 @@ def list_pairs(
     """
     commands.iteration(plane.chronicle.control(), number)
     chosen = [
-        both for both in _pairs(plane, number) if task in (None, both[0].task) and result in (None, _result(both))
+        both
+        for both in _pairs(plane, number)
+        if task in (None, both[0].task) and seed in (None, both[0].seed) and result in (None, _result(both))
     ]
     return page(chosen, size=page_size, token=page_token, key=lambda both: both[0].episode_id, show=_shown)
 

@@ -107,9 +107,12 @@ class Iterations:
         """The newest first."""
         return self._wire.pages(Iteration, "iterations", params={"state": state})
 
-    def pairs(self, number: int, *, task: str | None = None, result: str | None = None) -> Iterator[Pair]:
+    def pairs(
+        self, number: int, *, task: str | None = None, seed: int | None = None, result: str | None = None
+    ) -> Iterator[Pair]:
         """What its gate compared, by task and seed."""
-        return self._wire.pages(Pair, "iterations", number, "pairs", params={"task": task, "result": result})
+        wanted = {"task": task, "seed": seed, "result": result}
+        return self._wire.pages(Pair, "iterations", number, "pairs", params=wanted)
 
     def cancel(self, number: int, *, reason: str = "") -> Iteration:
         """One that runs ends soon after; what it collected stays."""
