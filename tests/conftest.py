@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from answering import address, cable, desk, wheel  # noqa: F401 - fixtures for all tests
+from browsing import browser, visit  # noqa: F401 - fixtures for all tests
 from commanding import flywheel  # noqa: F401 - a fixture for all tests
 from hypothesis import settings
 from ray_session import ray_session  # noqa: F401 - a fixture for all tests

@@ -118,9 +118,18 @@ def test_episodes_are_found_and_looked_at(wheel):
     assert first.actions[0] == first.num_decisions
     assert {label.task for label in first.labels} >= {first.task}
     assert POLICIES[1] in wheel.episodes.lineage(first.episode_id).trained
+    once_live = list(wheel.episodes.all(policy="live", at=wheel.deployments.get(0).at, source="collection"))
+    assert {one.behaviour_policy for one in once_live} == {POLICIES[0]}
     everything = [one.episode_id for one in wheel.episodes.all()]
     assert len(everything) == len(set(everything))
     assert set(everything) > {one.episode_id for one in collected}
+
+
+def test_the_pairs_of_a_gate_are_compared(wheel):
+    pairs = list(wheel.iterations.pairs(2))
+    assert {(one.candidate.behaviour_policy, one.live.behaviour_policy) for one in pairs} == {(LIVE, POLICIES[1])}
+    won = list(wheel.iterations.pairs(2, task="suite/push", result="win"))
+    assert won == [one for one in pairs if (one.task, one.result) == ("suite/push", "win")]
 
 
 def test_success_is_told_by_version_task_and_source(wheel):

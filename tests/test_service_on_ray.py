@@ -11,9 +11,12 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from browsing import visiting
+from console_walk import walk
 from faults import descendants, write_config
 from openapi_client import OpenApiClient, operate
 from otlp import Collector, collecting
+from playwright.sync_api import Browser
 from scraped import value
 from small import NAME, small_settings
 
@@ -29,8 +32,14 @@ from flywheel.workshop import Workshop
 pytestmark = pytest.mark.timeout(600)
 
 FLYWHEEL = [sys.executable, "-m", "flywheel.cli"]
+FAILING = "gym/Reacher-v5"
+"""Its episodes never terminate, which is what success is here; and pictures of it can be taken."""
+SUITE = small_settings()["suites"][0] | {"tasks": ["MountainCarContinuous-v0", "Reacher-v5"]}
 SETTINGS = small_settings(
-    control={"port": 0}, collect={"episodes_per_task": 3, "num_environments": 4}, gate={"max_pairs": 4, "batch": 2}
+    suites=[SUITE],
+    control={"port": 0},
+    collect={"episodes_per_task": 3, "num_environments": 4},
+    gate={"max_pairs": 4, "batch": 2},
 )
 WAIT_S = 300.0
 RAY_FOLDER = r"/[\w/-]*flywheel-ray-\w+"
@@ -239,6 +248,15 @@ def test_no_log_of_any_process_holds_a_token(service: Service, token: str, clien
     for path in (ours, *looked_at):
         content = path.read_bytes()
         assert not [secret for secret in secrets if secret.encode() in content], path
+
+
+def test_the_console_operates_it(service: Service, client: Flywheel, token: str, browser: Browser):
+    with visiting(browser, service.url) as visit:
+        walked = walk(visit, token, failing_task=FAILING)
+    assert client.iterations.get(walked.number).state is IterationState.REJECTED
+    back, promoted = list(client.deployments.all())[:2]
+    assert (promoted.policy_id, promoted.reason, promoted.how) == (walked.candidate, "gentler", "policy.promoted")
+    assert (back.previous, back.reason, back.how) == (walked.candidate, "the day is over", "policy.rolled_back")
 
 
 def test_down_ends_everything_and_up_goes_on(service: Service, folder: Path):

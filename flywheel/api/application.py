@@ -6,6 +6,7 @@ from fastapi import FastAPI
 
 from flywheel.api import (
     campaigns,
+    console,
     datasets,
     deployments,
     entries,
@@ -13,6 +14,7 @@ from flywheel.api import (
     iterations,
     logs,
     metrics,
+    pairs,
     policies,
     problems,
     schedules,
@@ -37,12 +39,13 @@ Whatever is asked for becomes an entry of one ordered history, which is the audi
 the page before. Requests that start work need an `Idempotency-Key` and answer 202 with the `Location` of what they
 made. Answers to GET carry an `ETag`; changes that take `If-Match` are refused with 412 if it no longer holds.
 
-Every request needs a bearer token, but for `/healthz`, `/readyz` and this document, `/v1/openapi.json`; and
-`/metrics`, for Prometheus, unless the configuration closes it.
+Every request needs a bearer token, but for `/healthz`, `/readyz`, this document, `/v1/openapi.json`, the files of the
+web console at `/`, and `/metrics`, for Prometheus, unless the configuration closes it.
 """
 ROUTERS = (
     iterations.router,
     logs.router,
+    pairs.router,
     campaigns.router,
     schedules.router,
     policies.router,
@@ -80,4 +83,5 @@ def create_app(plane: Plane) -> FastAPI:
         app.include_router(router, prefix="/v1")
     app.include_router(service.health)
     app.include_router(metrics.router)
+    console.install(app)
     return app

@@ -11,6 +11,8 @@ from flywheel.api.pages import Page, PageSize, PageToken, decoded, encoded
 from flywheel.api.plane import Plane
 from flywheel.api.problems import documented
 from flywheel.api.route import Route
+from flywheel.api.standing import version_named
+from flywheel.api.times import Moment
 from flywheel.core.episode import Episode, Outcome, Source
 
 router = APIRouter(tags=["episodes"], route_class=Route)
@@ -25,7 +27,7 @@ EpisodeId = Annotated[
 ]
 
 
-@router.get("/episodes", responses=documented(400))
+@router.get("/episodes", responses=documented(400, 404))
 def list_episodes(
     plane: Desk,
     who: Reader,
@@ -33,7 +35,21 @@ def list_episodes(
         str | None, Query(max_length=200, description="Only made for this task", examples=["metaworld/reach-v3"])
     ] = None,
     policy: Annotated[
-        str | None, Query(max_length=100, description="Only made by this version", examples=["policy-0002"])
+        str | None,
+        Query(
+            max_length=100,
+            description="Only made by this version; `live`: by the one that is live; `candidate`: by the one that the "
+            "newest evaluation judged",
+            examples=["policy-0002"],
+        ),
+    ] = None,
+    at: Annotated[
+        Moment | None,
+        Query(
+            description="With policy=live or candidate: who that was at this time (RFC 3339 with a time zone, or "
+            "milliseconds since 1970)",
+            examples=["2026-01-05T12:00:00Z"],
+        ),
     ] = None,
     outcome: Annotated[Outcome | None, Query(description="Only those that ended so", examples=["failure"])] = None,
     source: Annotated[Source | None, Query(description="Only made for this", examples=["collection"])] = None,
@@ -46,12 +62,13 @@ def list_episodes(
     """Episodes, those of later iterations first.
 
     A page looks at a bounded part of the table: it may hold fewer than `page_size`, even none, while there are more.
+    404: no version was live, or a candidate, at that time.
     """
     found = plane.episodes.page(
         size=page_size,
         before=None if page_token is None else decoded(page_token),
         task=task,
-        behaviour_policy=policy,
+        behaviour_policy=version_named(plane, policy, at=at),
         outcome=outcome,
         source=source,
         iteration=iteration,

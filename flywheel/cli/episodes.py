@@ -22,7 +22,13 @@ def episodes(
     ask: Ask,
     context: typer.Context,
     task: Annotated[str | None, typer.Option(help="Only made for this task, such as metaworld/reach-v3.")] = None,
-    policy: Annotated[str | None, typer.Option(help="Only made by this version.")] = None,
+    policy: Annotated[
+        str | None, typer.Option(help="Only made by this version, or by the one that is live or candidate.")
+    ] = None,
+    at: Annotated[
+        str | None,
+        typer.Option(help="With --policy live or candidate: who that was then, such as 2026-01-05T09:30:00Z."),
+    ] = None,
     outcome: Annotated[str | None, typer.Option(help="Only success, failure, unscored or error.")] = None,
     source: Annotated[
         str | None, typer.Option(help="Only made for this: demonstration, collection, evaluation, final, upload.")
@@ -33,7 +39,7 @@ def episodes(
     """List episodes, those of later iterations first, or show one."""
     if has_subcommand(context):
         return
-    found = ask.wheel.episodes.all(task=task, policy=policy, outcome=outcome, source=source, iteration=iteration)
+    found = ask.wheel.episodes.all(task=task, policy=policy, at=at, outcome=outcome, source=source, iteration=iteration)
     listed = first(found, limit)
     rows = [
         (one.episode_id, one.task, one.source, one.behaviour_policy, one.outcome, one.num_decisions) for one in listed

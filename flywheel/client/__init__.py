@@ -6,7 +6,7 @@ from flywheel.client.deployments import Deployment
 from flywheel.client.entries import Entry
 from flywheel.client.episodes import Episode, EpisodeDetail, EpisodeLineage, Filming, Label
 from flywheel.client.flywheel import Flywheel, ServiceConfig
-from flywheel.client.iterations import Iteration, PlannedIteration, Progress
+from flywheel.client.iterations import Iteration, Pair, PlannedIteration, Progress
 from flywheel.client.policies import EpisodesUsed, Gate, LabelsUsed, Policy, PolicyLineage, Retirement, TaskSuccess
 from flywheel.client.schedules import Schedule
 from flywheel.client.tasks import SuccessRate, Task
@@ -43,6 +43,7 @@ __all__ = [
     "Level",
     "LogLine",
     "NewToken",
+    "Pair",
     "PlannedCampaign",
     "PlannedIteration",
     "Policy",

@@ -108,12 +108,23 @@ class Episodes:
         *,
         task: str | None = None,
         policy: str | None = None,
+        at: str | None = None,
         outcome: str | None = None,
         source: str | None = None,
         iteration: int | None = None,
     ) -> Iterator[Episode]:
-        """Those of later iterations first. `policy`: only made by this version."""
-        wanted = {"task": task, "policy": policy, "outcome": outcome, "source": source, "iteration": iteration}
+        """Those of later iterations first.
+
+        `policy`: only made by this version, or by the one that was `live` or the newest `candidate` at a time.
+        """
+        wanted = {
+            "task": task,
+            "policy": policy,
+            "at": at,
+            "outcome": outcome,
+            "source": source,
+            "iteration": iteration,
+        }
         return self._wire.pages(Episode, "episodes", params=wanted)
 
     def lineage(self, episode_id: str) -> EpisodeLineage:

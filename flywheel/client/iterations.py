@@ -7,6 +7,7 @@ from typing import Any
 
 from flywheel.client.answers import Page
 from flywheel.client.entries import Entry
+from flywheel.client.episodes import Episode
 from flywheel.client.wire import CutOffError, Wire
 from flywheel.core.control import IterationState
 from flywheel.core.entry import Action
@@ -58,6 +59,18 @@ class PlannedIteration:
     """The whole configuration that it would run with."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Pair:
+    """What the candidate and the live version did from one initial state."""
+
+    task: str
+    seed: int
+    result: str
+    """Of the candidate: win, loss, faster, slower, both, neither or unknown."""
+    candidate: Episode
+    live: Episode
+
+
 PATIENCE_S = 300.0
 POLL_S = 1.0
 LINES_PER_PAGE = 100
@@ -93,6 +106,13 @@ class Iterations:
     def all(self, *, state: IterationState | str | None = None) -> Iterator[Iteration]:
         """The newest first."""
         return self._wire.pages(Iteration, "iterations", params={"state": state})
+
+    def pairs(
+        self, number: int, *, task: str | None = None, seed: int | None = None, result: str | None = None
+    ) -> Iterator[Pair]:
+        """What its gate compared, by task and seed."""
+        wanted = {"task": task, "seed": seed, "result": result}
+        return self._wire.pages(Pair, "iterations", number, "pairs", params=wanted)
 
     def cancel(self, number: int, *, reason: str = "") -> Iteration:
         """One that runs ends soon after; what it collected stays."""
