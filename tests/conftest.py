@@ -6,6 +6,7 @@ from collections.abc import Generator
 from typing import Any
 
 import pytest
+import torch
 from answering import address, cable, desk, wheel  # noqa: F401 - fixtures for all tests
 from browsing import browser, visit  # noqa: F401 - fixtures for all tests
 from commanding import flywheel  # noqa: F401 - a fixture for all tests
@@ -15,7 +16,9 @@ from s3_store import fragile_store, s3_store  # noqa: F401 - likewise
 from seaweed import fragile_seaweed, seaweed  # noqa: F401 - likewise
 from stored import finished_folder, folder, store  # noqa: F401 - fixtures for all tests
 
+# The processes of a test run share the cores: those that tests start, and this one, where torch is there already.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+torch.set_num_threads(1)
 
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
