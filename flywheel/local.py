@@ -1,6 +1,7 @@
 """Ports in this process: the same plain classes as on Ray, one after the other. For unit tests and small runs."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 
 from flywheel.core.behaviour import Behaviour
@@ -99,6 +100,9 @@ class LocalEndpoint:
     def __init__(self, *, policies: Policies) -> None:
         self._stored = StoredPolicies(policies=policies)
         self._live: str | None = None
+
+    def reserved(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def deploy(self, policy_id: str) -> None:
         self._live = policy_id

@@ -1,6 +1,7 @@
 """What the stages need from the world. Implemented in store, cluster and metrics; in memory in the tests."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -431,6 +432,10 @@ class Relabeler(Protocol):
 
 class Endpoint(Protocol):
     """Serves one policy version."""
+
+    def reserved(self) -> AbstractContextManager[Any]:
+        """Within the block, no other thread makes it serve another version: what is proven of it stays true."""
+        ...
 
     def deploy(self, policy_id: str) -> None:
         """Returns when the endpoint answers with that version. EndpointError: it does not."""

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from hashlib import sha256
 from typing import Any, Generic, TypeVar
@@ -367,6 +368,9 @@ class MemoryEndpoint:
         self._pretends, self._spoils = pretends, spoils
         self.deployed: list[str] = []
         self.asked: list[tuple[str, Mapping[str, tuple[int, ...]]]] = []
+
+    def reserved(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def deploy(self, policy_id: str) -> None:
         self.deployed.append(policy_id)

@@ -1,3 +1,4 @@
+from contextlib import contextmanager
 from functools import partial
 
 import numpy as np
@@ -154,3 +155,18 @@ def test_crashed_episodes_prove_nothing_and_are_not_asked_about():
     endpoint = MemoryEndpoint(policies=world.policies)
     deploy(evaluated(world, decision="promote"), world.ports(endpoint=endpoint))
     assert [task for task, _ in endpoint.asked] == [REACH]
+
+
+def test_nobody_else_deploys_until_what_was_proven_is_recorded():
+    world = World()
+    seen: list[str] = []
+
+    class Shared(MemoryEndpoint):
+        @contextmanager
+        def reserved(self):
+            seen.append(f"reserved, {world.ports().chronicle.control().live} is live")
+            yield
+            seen.append(f"{self.deployed[-1]} is served, {world.ports().chronicle.control().live} is live")
+
+    deploy(evaluated(world, decision="promote"), world.ports(endpoint=Shared(policies=world.policies)))
+    assert seen == ["reserved, policy-0000 is live", "policy-0001 is served, policy-0001 is live"]

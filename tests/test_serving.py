@@ -2,6 +2,7 @@ import json
 import os
 import signal
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
@@ -77,6 +78,17 @@ def test_a_bad_version_is_refused_and_the_old_one_goes_on(endpoint: ServeEndpoin
     np.testing.assert_array_equal(actions, acted_here(1))
     endpoint.deploy("p2")
     assert endpoint.act(REACH, "suite/reach")[1] == "p2"
+
+
+def test_two_threads_that_deploy_at_once_take_turns(endpoint: ServeEndpoint):
+    def deployed(policy_id: str) -> str:
+        with endpoint.reserved():
+            endpoint.deploy(policy_id)
+            return endpoint.act(REACH, "suite/reach")[1]
+
+    asked = ["p1", "p2"] * 3
+    with ThreadPoolExecutor(max_workers=2) as threads:
+        assert list(threads.map(deployed, asked)) == asked
 
 
 def test_what_it_serves_can_be_asked(endpoint: ServeEndpoint):

@@ -1,6 +1,9 @@
 """The endpoint follows what people decide."""
 
+from contextlib import contextmanager, nullcontext
+
 from chronicles import chronicle, doing
+from fakes import MemoryEndpoint, MemoryPolicies
 
 from flywheel.core.commands import policies
 from flywheel.core.entry import Action
@@ -8,10 +11,14 @@ from flywheel.core.errors import EndpointError, StoreUnavailableError
 from flywheel.service.steering import Steering
 
 
-class Endpoint:
+class Endpoint(MemoryEndpoint):
     def __init__(self, **failures: Exception):
-        self.deployed: list[str] = []
+        super().__init__(policies=MemoryPolicies())
         self.failures = failures
+        self.reservations = nullcontext()
+
+    def reserved(self):
+        return self.reservations
 
     def deploy(self, policy_id: str) -> None:
         if policy_id in self.failures:
@@ -25,12 +32,12 @@ def promoted(policy_id: str, *, iteration: int | None = None):
 
 def test_after_a_start_it_serves_what_is_live_and_then_what_people_decide():
     told, endpoint = chronicle(), Endpoint()
-    steering = Steering(chronicle=told, deploy=endpoint.deploy, by="supervisor")
+    steering = Steering(chronicle=told, endpoint=endpoint, by="supervisor")
     steering.tick()
     assert endpoint.deployed == []
     told.append(promoted("p0", iteration=0))
     told.append(promoted("p1", iteration=1))
-    after = Steering(chronicle=told, deploy=endpoint.deploy, by="supervisor")
+    after = Steering(chronicle=told, endpoint=endpoint, by="supervisor")
     after.tick()
     after.tick()
     assert endpoint.deployed == ["p1"]
@@ -42,7 +49,7 @@ def test_after_a_start_it_serves_what_is_live_and_then_what_people_decide():
 def test_what_a_gate_promotes_the_stage_itself_deploys():
     told, endpoint = chronicle(), Endpoint()
     told.append(promoted("p0", iteration=0))
-    steering = Steering(chronicle=told, deploy=endpoint.deploy, by="supervisor")
+    steering = Steering(chronicle=told, endpoint=endpoint, by="supervisor")
     steering.tick()
     told.append(promoted("p1", iteration=1))
     steering.tick()
@@ -52,7 +59,7 @@ def test_what_a_gate_promotes_the_stage_itself_deploys():
 def test_a_version_that_cannot_be_served_gives_way_to_the_one_before():
     told, endpoint = chronicle(), Endpoint(p1=EndpointError("it is damaged"))
     told.append(promoted("p0", iteration=0))
-    steering = Steering(chronicle=told, deploy=endpoint.deploy, by="supervisor")
+    steering = Steering(chronicle=told, endpoint=endpoint, by="supervisor")
     steering.tick()
     told.append(promoted("p1"))
     steering.tick()
@@ -68,7 +75,7 @@ def test_a_version_that_cannot_be_served_gives_way_to_the_one_before():
 def test_while_the_store_is_away_it_tries_again():
     told, endpoint = chronicle(), Endpoint(p0=StoreUnavailableError("away"))
     told.append(promoted("p0"))
-    steering = Steering(chronicle=told, deploy=endpoint.deploy, by="supervisor")
+    steering = Steering(chronicle=told, endpoint=endpoint, by="supervisor")
     for _ in range(2):
         try:
             steering.tick()
@@ -77,3 +84,17 @@ def test_while_the_store_is_away_it_tries_again():
     endpoint.failures.clear()
     steering.tick()
     assert endpoint.deployed == ["p0"]
+
+
+def test_what_a_stage_deploys_while_it_waits_for_the_endpoint_is_what_it_follows():
+    told, endpoint = chronicle(), Endpoint()
+    told.append(promoted("p0", iteration=0))
+
+    @contextmanager
+    def after_a_stage():
+        told.append(promoted("p1", iteration=1))
+        yield
+
+    endpoint.reservations = after_a_stage()
+    Steering(chronicle=told, endpoint=endpoint, by="supervisor").tick()
+    assert endpoint.deployed == ["p1"]

@@ -2,10 +2,10 @@
 
 import socket
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict, dataclass
 from random import SystemRandom
-from threading import Lock
+from threading import Lock, RLock
 from time import monotonic, sleep
 from typing import Any
 from uuid import uuid4
@@ -81,7 +81,7 @@ class ServeEndpoint:
         self._reached_by: Sequence[str | None] = (None,)
         """Sessions by which each replica is reached."""
         self._started = False
-        self._starting = Lock()
+        self._starting, self._reservation = Lock(), RLock()
 
     @property
     def address(self) -> str:
@@ -109,8 +109,15 @@ class ServeEndpoint:
             # Another one where a supervisor that died left its endpoint, which goes on.
             self._calls = PolicyCalls(host=self._host, port=served, secret=self._secret)
 
+    def reserved(self) -> AbstractContextManager[Any]:
+        return self._reservation
+
     def deploy(self, policy_id: str) -> None:
         """Returns when every replica answers with the version. EndpointError: one refuses it, and all go back."""
+        with self._reservation:
+            self._deploy(policy_id)
+
+    def _deploy(self, policy_id: str) -> None:
         self.start()
         before = self._calls.standing().get("policy_version")
         answers = self._attempt(policy_id)

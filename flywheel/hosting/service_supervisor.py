@@ -129,7 +129,7 @@ class ServiceSupervisor:
             "max_queued": config.control.max_queued,
         }
         self._ticks = (
-            Steering(chronicle=self._chronicle, deploy=endpoint.deploy, by=SUPERVISOR).tick,
+            Steering(chronicle=self._chronicle, endpoint=endpoint, by=SUPERVISOR).tick,
             Campaigns(**asking).tick,
             Schedules(**asking).tick,
             Failures(

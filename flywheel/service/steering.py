@@ -1,14 +1,13 @@
 """Steering: the endpoint follows what people decide, and finds its way back after a start."""
 
 import logging
-from collections.abc import Callable
 from functools import partial
 
 from flywheel.core.commands import policies
 from flywheel.core.control import Control, Deployment
 from flywheel.core.entry import Draft
 from flywheel.core.errors import FlywheelError, StoreUnavailableError
-from flywheel.ports import Chronicle
+from flywheel.ports import Chronicle, Endpoint
 
 log = logging.getLogger(__name__)
 
@@ -16,24 +15,28 @@ log = logging.getLogger(__name__)
 class Steering:
     """Deploys what a person promoted or rolled back to. What a gate promoted, the stage itself deploys and proves."""
 
-    def __init__(self, *, chronicle: Chronicle, deploy: Callable[[str], None], by: str) -> None:
-        self._chronicle, self._deploy, self._by = chronicle, deploy, by
+    def __init__(self, *, chronicle: Chronicle, endpoint: Endpoint, by: str) -> None:
+        self._chronicle, self._endpoint, self._by = chronicle, endpoint, by
         self._followed: int | None = None
         """The number of the newest deployment that was dealt with."""
 
     def tick(self) -> None:
         """StoreUnavailableError: the store does not answer; the next call tries again."""
-        deployments = self._chronicle.control().deployments
-        if not deployments or deployments[-1].number == self._followed:
+        if self._newest() == self._followed:
             return
-        newest = deployments[-1]
-        if newest.iteration is None or self._followed is None:
-            self._follow(newest)
-        self._followed = newest.number
+        with self._endpoint.reserved():  # What is newest may be another one by then, which a stage has deployed.
+            newest = self._chronicle.control().deployments[-1]
+            if newest.iteration is None or self._followed is None:
+                self._follow(newest)
+            self._followed = newest.number
+
+    def _newest(self) -> int | None:
+        deployments = self._chronicle.control().deployments
+        return deployments[-1].number if deployments else None
 
     def _follow(self, deployment: Deployment) -> None:
         try:
-            self._deploy(deployment.policy_id)
+            self._endpoint.deploy(deployment.policy_id)
         except StoreUnavailableError:
             raise
         except FlywheelError as failure:

@@ -17,12 +17,13 @@ def deploy(iteration: Iteration, ports: Ports) -> dict[str, Any]:
     """A promoted candidate becomes the live version; otherwise the endpoint goes on with the one that is."""
     verdict = iteration.outcomes[Stage.EVALUATE]
     promoted, reason = verdict["decision"] == Decision.PROMOTE, verdict["reason"]
-    if promoted:
-        _serve(verdict["policy_id"], iteration, ports)
-        promoted, reason = _promote(verdict["policy_id"], reason, iteration, ports)
-    live = ports.chronicle.control().live
-    if live is not None and not promoted:
-        _serve(live, iteration, ports)
+    with ports.endpoint.reserved():
+        if promoted:
+            _serve(verdict["policy_id"], iteration, ports)
+            promoted, reason = _promote(verdict["policy_id"], reason, iteration, ports)
+        live = ports.chronicle.control().live
+        if live is not None and not promoted:
+            _serve(live, iteration, ports)
     return {"live": live, "deployed": promoted, "reason": reason}
 
 
