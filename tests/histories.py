@@ -10,9 +10,8 @@ from flywheel.core.campaign import CampaignState, Goal
 from flywheel.core.commands import campaigns, iterations, policies
 from flywheel.core.control import Control, IterationState
 from flywheel.core.iteration import record_key
-from flywheel.loop import RESULTS, TOLD
+from flywheel.journey import summary
 from flywheel.metrics.state import StateMetrics
-from flywheel.stages.gather import outcomes
 from flywheel.store.chronicle import RecordedChronicle
 
 ABORTED = (IterationState.FAILED, IterationState.CANCELLED)
@@ -57,10 +56,7 @@ class History:
     def complete(self, number: int, stage: str) -> None:
         """As the loop tells of it."""
         outcome = self.records.read(record_key(number, stage)) or {}
-        summary: dict[str, Any] = {name: outcome[name] for name in TOLD if name in outcome}
-        if outcome.get("tasks"):
-            summary["episodes"] = outcomes(*(outcome.get(name) for name in RESULTS))
-        self.add(iterations.complete_stage, number, stage, summary=summary)
+        self.add(iterations.complete_stage, number, stage, summary=summary(outcome))
 
     def turn(self) -> int:
         """One more iteration, to any end; a person may roll back afterwards."""
