@@ -2,7 +2,6 @@
 
 import logging
 import os
-from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from threading import Thread
@@ -13,13 +12,11 @@ import ray
 from ray.exceptions import RayError
 
 from flywheel import loop, wiring
-from flywheel.cluster.serving import Neighbourhood, ServeEndpoint
-from flywheel.config import Config, Filmed, Overrides, overridden
+from flywheel.config import Config, Overrides, overridden
 from flywheel.core.control import IterationStatus
 from flywheel.core.errors import FlywheelError
 from flywheel.core.iteration import Iteration
-from flywheel.hosting.description import control_application, identify
-from flywheel.hosting.plane import signing_key
+from flywheel.hosting.duties import deliveries_of, endpoint_of, ticks_of
 from flywheel.journal import Progress
 from flywheel.journey import incomplete
 from flywheel.logs import output
@@ -28,20 +25,11 @@ from flywheel.mending import mend
 from flywheel.metrics.live import LiveMetrics
 from flywheel.narration import Narration
 from flywheel.observers import Observers
-from flywheel.ports import Chronicle, Ports
-from flywheel.service.campaigns import Campaigns
-from flywheel.service.courier import Perseverance
-from flywheel.service.deliveries import Deliveries
+from flywheel.ports import Ports
 from flywheel.service.driver import SUPERVISOR, Driver
-from flywheel.service.failures import Failures
-from flywheel.service.footage import Footage
 from flywheel.service.hearing import Hearing
 from flywheel.service.pedal import Pedal
-from flywheel.service.posting import Poster
-from flywheel.service.schedules import Schedules
-from flywheel.service.steering import Steering
 from flywheel.store.calls import hear
-from flywheel.store.chronicle import utc_now
 from flywheel.store.follower import Follower
 from flywheel.store.writer import this_process
 from flywheel.workshop import Workshop
@@ -98,18 +86,7 @@ class ServiceSupervisor:
         )
         self._hearing = Hearing(started=self._pedal.stage_started)
         self._narration = self._parts.enter_context(Narration(store=store, others=self._hearing))
-        endpoint = ServeEndpoint(
-            policies=wiring.POLICIES,
-            store=store,
-            host=config.control.host,
-            port=config.control.port,
-            neighbours=Neighbourhood(
-                identify=identify(config, store), applications=[control_application(config, store)]
-            ),
-            num_replicas=config.control.endpoint_replicas,
-            meter=wiring.METER,
-            open_metrics=config.control.open_metrics,
-        )
+        endpoint = endpoint_of(config, store)
         ports = self._parts.enter_context(
             wiring.on_ray(config, store, self._narration.observer, brake=self._pedal, endpoint=endpoint, by=SUPERVISOR)
         )
@@ -122,36 +99,8 @@ class ServiceSupervisor:
             pedal=self._pedal,
             owner=str(this_process()),
         )
-        asking: Any = {
-            "chronicle": self._chronicle,
-            "records": workshop.records,
-            "now": utc_now,
-            "max_queued": config.control.max_queued,
-        }
-        self._ticks = (
-            Steering(chronicle=self._chronicle, endpoint=endpoint, by=SUPERVISOR).tick,
-            Campaigns(**asking).tick,
-            Schedules(**asking).tick,
-            Failures(
-                chronicle=self._chronicle, records=workshop.records, allowed=config.control.failed_episodes_rate
-            ).tick,
-            *_footage(workshop, self._chronicle),
-        )
-        self._deliveries = Deliveries(
-            chronicle=self._chronicle,
-            records=workshop.records,
-            key=signing_key(),
-            poster=Poster(
-                timeout_s=config.control.webhooks.timeout_s,
-                allow_link_local=config.control.webhooks.allow_link_local,
-            ),
-            perseverance=Perseverance(
-                patience_s=config.control.webhooks.patience_hours * 3600,
-                grace_s=3 * config.control.webhooks.timeout_s,
-            ),
-            now=utc_now,
-            gave_up=self._live.webhook_failed,
-        )
+        self._ticks = ticks_of(workshop, self._chronicle, endpoint)
+        self._deliveries = deliveries_of(workshop, self._chronicle, self._live.webhook_failed)
         self._deliveries.start()
         for name, work in {
             "driver": self._driver.drive,
@@ -199,22 +148,6 @@ class ServiceSupervisor:
             self._deliveries.stop(TICK_S)
         finally:
             os._exit(1)
-
-
-def _footage(workshop: Workshop, chronicle: Chronicle) -> list[Callable[[], None]]:
-    """The tick that has episodes filmed, where the settings want any."""
-    videos = workshop.config.control.videos
-    if videos.filmed is Filmed.NONE:
-        return []
-    footage = Footage(
-        chronicle=chronicle,
-        episodes=workshop.episodes,
-        videos=workshop.videos,
-        darkroom=workshop.darkroom(),
-        wanted=videos.wants,
-        per_task=videos.per_task,
-    )
-    return [footage.tick]
 
 
 def ensure(config: Config, store: str) -> Any:
