@@ -9,7 +9,7 @@ from flywheel.logs.kept import KeptLogs
 from flywheel.logs.narrator import Narrator
 from flywheel.observers import Observers
 from flywheel.ports import Observer
-from flywheel.store.identity import digest
+from flywheel.store import identity
 from flywheel.store.logs import LOGS_PATIENCE, ObjectLogs
 from flywheel.store.objects import open_objects
 from flywheel.tracing.choice import turns
@@ -24,7 +24,7 @@ class Narration:
     def __init__(self, *, store: str, others: Observer) -> None:
         """`others` hear what happens too."""
         self._narrator = Narrator()
-        self._traces = turns(lambda: digest(open_objects(store)))
+        self._traces = turns(lambda: identity.read(open_objects(store)).store_id)
         logs = ObjectLogs(objects=open_objects(store, patience=LOGS_PATIENCE))
         self._kept = KeptLogs(logs=logs, process="supervisor")
         self._parts = ExitStack()

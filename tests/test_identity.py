@@ -97,7 +97,7 @@ def test_a_damaged_identity_is_refused_and_left_alone(objects, text):
 
 def test_a_store_of_a_newer_flywheel_is_refused(objects):
     claimed(objects)
-    newer = objects.get("flywheel.json").replace(b'"schema_version": 2', b'"schema_version": 7')
+    newer = objects.get("flywheel.json").replace(b'"schema_version": 3', b'"schema_version": 7')
     objects.put("flywheel.json", newer)
     with pytest.raises(StoreError, match=r"flywheel.json: has schema version 7, .*: use a newer flywheel"):
         claimed(objects)

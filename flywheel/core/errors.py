@@ -2,7 +2,8 @@
 
 FlywheelError
 ├── ConfigError          a setting, an argument or a file is wrong; nothing was started
-│   └── ForeignStoreError    the store belongs to another configuration
+│   ├── ForeignStoreError    the store belongs to another configuration
+│   └── OlderStoreError      the store is of an older schema version
 ├── EpisodeError         an episode's arrays do not make an episode
 ├── ResumeError          what is there is not what was recorded; nothing was done on top of it
 ├── IterationError       a stage was recorded out of order or with the wrong products
@@ -53,6 +54,10 @@ class ConfigError(FlywheelError):
 
 class ForeignStoreError(ConfigError):
     """The store belongs to another configuration."""
+
+
+class OlderStoreError(ConfigError):
+    """The store is of an older schema version: `flywheel migrate`."""
 
 
 class EpisodeError(FlywheelError):

@@ -10,10 +10,10 @@ from flywheel.store.objects import Objects
 from flywheel.store.writer import Writer, this_process
 
 SCHEMA_VERSION = 2
-"""Of everything that a store holds. A higher one is refused, never guessed at; version 1 has no `written_by`."""
+"""Of sealed objects. A higher one is refused, never guessed at; version 1 has no `written_by`."""
 
 
-def seal(content: Mapping[str, Any], *, name: str) -> bytes:
+def seal(content: Mapping[str, Any], *, name: str, version: int = SCHEMA_VERSION) -> bytes:
     """The object's bytes, signed by this process. StoreError: `content` is not plain JSON; `name` says which object."""
     try:
         # Back and forth first: the digest is of what will be read, where every key is a string.
@@ -21,24 +21,24 @@ def seal(content: Mapping[str, Any], *, name: str) -> bytes:
     except (TypeError, ValueError) as failure:
         raise StoreError(f"{name}: not plain JSON: {failure}") from failure
     covered = {"content": plain, "written_by": this_process().plain()}
-    whole = {"schema_version": SCHEMA_VERSION, "digest": _digest(covered), **covered}
+    whole = {"schema_version": version, "digest": _digest(covered), **covered}
     return (json.dumps(whole, indent=1, ensure_ascii=False) + "\n").encode()
 
 
 def unseal(data: bytes, *, name: str) -> dict[str, Any]:
     """What was sealed. StoreError: damaged, edited, or written by a newer flywheel; `name` says which object."""
-    content: dict[str, Any] = _opened(data, name=name)["content"]
+    content: dict[str, Any] = opened(data, name=name)["content"]
     return content
 
 
 def writer_of(data: bytes, *, name: str) -> Writer | None:
     """Who sealed it; None where that was not yet noted. StoreError: as `unseal`."""
-    whole = _opened(data, name=name)
+    whole = opened(data, name=name)
     return Writer.of(whole["written_by"]) if "written_by" in whole else None
 
 
-def _opened(data: bytes, *, name: str) -> dict[str, Any]:
-    """The envelope, checked."""
+def opened(data: bytes, *, name: str, known: int = SCHEMA_VERSION) -> dict[str, Any]:
+    """The envelope, checked. `known`: the highest schema version that is. StoreError: as `unseal`."""
     try:
         whole: dict[str, Any] = json.loads(data)
         version, digest, content = whole["schema_version"], whole["digest"], whole["content"]
@@ -47,9 +47,9 @@ def _opened(data: bytes, *, name: str) -> dict[str, Any]:
         raise StoreError(
             f"{name}: damaged: not what flywheel writes ({type(failure).__name__}: {failure})"
         ) from failure
-    if not isinstance(version, int) or version > SCHEMA_VERSION:
+    if not isinstance(version, int) or version > known:
         raise NewerSchemaError(
-            f"{name}: has schema version {version}, this flywheel knows up to {SCHEMA_VERSION}: use a newer flywheel"
+            f"{name}: has schema version {version}, this flywheel knows up to {known}: use a newer flywheel"
         )
     if not isinstance(content, dict) or digest != _digest(covered):
         raise StoreError(f"{name}: damaged or edited: its digest does not match its content")

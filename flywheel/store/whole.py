@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from flywheel.core.errors import ConfigError
-from flywheel.store import layout
+from flywheel.core.errors import ConfigError, NewerSchemaError, StoreError, StoreUnavailableError
+from flywheel.store import identity, layout
 from flywheel.store.episodes import DeltaEpisodes
 from flywheel.store.labels import DeltaLabels
 from flywheel.store.objects import Objects, open_objects
@@ -30,11 +30,18 @@ class Store:
         return {layout.EPISODES: self.episodes.table, layout.LABELS: self.labels.table}
 
 
-def open_store(url: str) -> Store:
-    """ConfigError: no flywheel was ever run there."""
+def open_store(url: str, *, older: bool = False) -> Store:
+    """ConfigError: no flywheel was ever run there. Errors of `identity.read`, but for a damaged identity: whoever looks
+    after the store finds that."""
     objects = open_objects(url)
     if not any(any(objects.keys(prefix)) for prefix in (layout.IDENTITY, layout.RECORDS)):
         raise ConfigError(f"{url}: no flywheel was ever run here")
+    try:
+        identity.read(objects, older=older)
+    except (NewerSchemaError, StoreUnavailableError):
+        raise
+    except StoreError:
+        pass
     return Store(
         url=url,
         objects=objects,

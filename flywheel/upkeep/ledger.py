@@ -13,7 +13,7 @@ from flywheel.core.exclusion import RECALLS
 from flywheel.core.iteration import PRODUCTS, Iteration, Stage, record_key
 from flywheel.core.spending import BUDGETS
 from flywheel.journey import history, repeatable
-from flywheel.store import layout
+from flywheel.store import identity, layout
 from flywheel.store.sealed import unseal
 from flywheel.store.whole import Store
 from flywheel.upkeep.chronicle import check_chapters, read_chronicle
@@ -159,7 +159,7 @@ def next_key(store: Store, prefix: str) -> str:
 
 def _identity(store: Store) -> Iterator[Finding]:
     try:
-        unseal(store.objects.get(layout.IDENTITY), name=layout.IDENTITY)
+        identity.read(store.objects)
     except NotFoundError:
         yield damage(Area.IDENTITY, layout.IDENTITY, "missing: it says which configuration the store belongs to")
     except StoreError as failure:

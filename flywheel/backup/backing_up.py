@@ -1,0 +1,149 @@
+"""Backing up: a consistent point of a store, of which only what is new is copied."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from hashlib import sha256
+
+from flywheel.backup.cut import Cut, cut, gone_since
+from flywheel.backup.parallel import each
+from flywheel.backup.point import Copy, Point
+from flywheel.backup.vault import Vault
+from flywheel.core.code_version import CODE_VERSION
+from flywheel.core.errors import ConfigError, ConflictError, NotFoundError, StoreError
+from flywheel.store import identity, layout
+from flywheel.store.sealed import unseal
+from flywheel.store.whole import Store
+from flywheel.upkeep.finding import Progress
+
+FRESH = timedelta(days=2)
+"""What lies in the target without a point that names it is built upon if it is younger: a backup that was killed left
+it. Pruning leaves alone what is younger than twice that."""
+ATTEMPTS = 3
+"""Each one that fails means that the point that it built upon was pruned meanwhile."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackedUp:
+    """A point, and what making it took."""
+
+    point: Point
+    num_copied: int
+    """Objects that the target lacked."""
+    bytes_copied: int
+    num_read: int
+    """Objects that were read in the store; the others are those of the point before."""
+
+
+def back_up(
+    store: Store, vault: Vault, *, now: datetime, progress: Progress = lambda what, done, total: None
+) -> BackedUp:
+    """Makes a point of the store as it is now; others may go on writing.
+
+    ConfigError: the target holds points of another store. StoreError: something is damaged; there is no new point.
+    """
+    for _ in range(ATTEMPTS):
+        base = vault.newest()
+        made = _attempt(store, vault, base, now=now, progress=progress)
+        if base is None or base.name in vault.names():
+            return made
+        vault.remove(made.point.name)
+    raise ConflictError("points were pruned while this one was made; try again when nobody prunes")
+
+
+def verify_point(vault: Vault, point: Point, progress: Progress = lambda what, done, total: None) -> list[str]:
+    """Reads everything that the point names; what is wrong, in words."""
+
+    def problem(digest: str) -> str | None:
+        try:
+            vault.get(digest)
+        except (NotFoundError, StoreError) as failure:
+            return str(failure)
+        return None
+
+    found: list[str] = []
+    for done, (_, wrong) in enumerate(each(problem, sorted(point.digests)), start=1):
+        found += [] if wrong is None else [wrong]
+        progress("checking the backup", done, len(point.digests))
+    return sorted(found)
+
+
+def _attempt(store: Store, vault: Vault, base: Point | None, *, now: datetime, progress: Progress) -> BackedUp:
+    whose = identity.read(store.objects, older=True)
+    if base is not None and base.store_id != whose.store_id:
+        raise ConfigError(f"the target holds points of another store ({base.store_id}): give another target")
+    taken = cut(store)
+    held = {} if base is None else base.objects
+    same = {key: held[key] for key in taken.promised if key in held and _unchanged(held[key], taken, key)}
+    new = [key for key in taken.promised if key not in same]
+    known = {copy.digest for copy in held.values()}
+    known |= {digest for digest, at in vault.content().items() if at > now - FRESH}
+    copied, sizes = dict(same), dict[str, int]()
+    missing: list[str] = []
+    for done, (key, copy) in enumerate(each(partial(_copied, store, vault, taken, known), new), start=1):
+        progress("copying", done, len(new))
+        if copy is None:
+            missing.append(key)
+            continue
+        copied[key] = copy
+        if copy.digest not in known:
+            sizes[copy.digest] = copy.num_bytes
+    _excuse(store, missing)
+    point = Point(
+        name=_name(now, base),
+        store_id=whose.store_id,
+        store_version=whose.version,
+        taken_by=CODE_VERSION,
+        num_entries=taken.num_entries,
+        objects=copied,
+    )
+    vault.write(point)
+    return BackedUp(point=point, num_copied=len(sizes), bytes_copied=sum(sizes.values()), num_read=len(new))
+
+
+def _copied(store: Store, vault: Vault, taken: Cut, known: Collection[str], key: str) -> Copy | None:
+    """None: it is gone. StoreError: it is damaged."""
+    try:
+        data = store.objects.get(key)
+    except NotFoundError:
+        return None
+    digest = sha256(data).hexdigest()
+    if taken.promised[key] not in (None, digest):
+        raise StoreError(f"{key}: damaged: its sha256 is not what was promised: see `flywheel data verify`")
+    if key.startswith(layout.RECORDS) or key.endswith(f"/{layout.MANIFEST}"):
+        unseal(data, name=key)
+    if digest not in known:
+        vault.put(digest, data)
+    entry = taken.listed.get(key)
+    return Copy(digest=digest, num_bytes=len(data), modified_at=None if entry is None else entry.modified_at.isoformat())
+
+
+def _unchanged(copy: Copy, taken: Cut, key: str) -> bool:
+    entry = taken.listed.get(key)
+    return entry is not None and (copy.num_bytes, copy.modified_at) == (entry.num_bytes, entry.modified_at.isoformat())
+
+
+def _excuse(store: Store, missing: Collection[str]) -> None:
+    """What garbage collection or a repair took away meanwhile is left out. StoreError: nobody says that it did."""
+    if not missing:
+        return
+    lost: Mapping[str, str] = gone_since(store)
+    for key in missing:
+        if key not in lost:
+            raise StoreError(f"{key}: missing, though it is named: see `flywheel data verify`")
+
+
+def _name(now: datetime, base: Point | None) -> str:
+    """Later than the one before, whatever the clocks say."""
+    while base is not None and _spelled(now) <= base.name:
+        now = max(now, _moment(base.name)) + timedelta(milliseconds=1)
+    return _spelled(now)
+
+
+def _spelled(at: datetime) -> str:
+    return f"{at:%Y%m%dT%H%M%S}.{at.microsecond // 1000:03d}Z"
+
+
+def _moment(name: str) -> datetime:
+    return datetime.strptime(f"{name.removesuffix('Z')}+0000", "%Y%m%dT%H%M%S.%f%z")

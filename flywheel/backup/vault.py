@@ -1,0 +1,88 @@
+"""Vault: a folder or a bucket that keeps points of one store. What several points hold is there once.
+
+objects/<first two of the digest>/<sha256>      content, under its digest
+points/<name>.json                              a point's manifest, written last: without it there is no point
+"""
+
+from datetime import datetime
+from hashlib import sha256
+
+from flywheel.backup.point import Point
+from flywheel.core.errors import ConfigError, NotFoundError, StoreError, UnknownError
+from flywheel.store import layout
+from flywheel.store.objects import Objects
+from flywheel.store.sealed import put_sealed, unseal
+
+CONTENT = "objects/"
+POINTS = "points/"
+MANIFEST = ".json"
+
+
+class Vault:
+    """Points and their content. Nothing in it ever changes; pruning takes away."""
+
+    def __init__(self, *, objects: Objects) -> None:
+        """ConfigError: a store is there, or a folder with something else in it."""
+        self._objects = objects
+        if any(objects.keys(layout.IDENTITY)):
+            raise ConfigError(f"{objects.url(layout.IDENTITY)}: a store is there; a backup needs a place of its own")
+
+    def names(self) -> list[str]:
+        """Of the points, the oldest first."""
+        keys = self._objects.keys(POINTS)
+        return [key.removeprefix(POINTS).removesuffix(MANIFEST) for key in keys if key.endswith(MANIFEST)]
+
+    def point(self, name: str | None = None) -> Point:
+        """The newest, where none is named. UnknownError: there is none. StoreError: its manifest is damaged."""
+        names = self.names()
+        if not names:
+            raise UnknownError(f"{self._objects.url(POINTS.rstrip('/'))}: there is no backup")
+        wanted = names[-1] if name is None else name
+        try:
+            data = self._objects.get(_manifest(wanted))
+        except NotFoundError as failure:
+            raise UnknownError(f"there is no point {wanted}; there are {', '.join(names)}") from failure
+        return Point.of(wanted, unseal(data, name=_manifest(wanted)))
+
+    def newest(self) -> Point | None:
+        return self.point() if self.names() else None
+
+    def write(self, point: Point) -> None:
+        """Makes the point exist. RecordExistsError: another has its name."""
+        put_sealed(self._objects, _manifest(point.name), point.plain)
+
+    def remove(self, name: str) -> None:
+        """The point; its content stays."""
+        self._objects.delete(_manifest(name))
+
+    def content(self) -> dict[str, datetime]:
+        """Digest of everything that is there -> when it was written."""
+        found = self._objects.entries(CONTENT)
+        return {entry.key.rpartition("/")[2]: entry.modified_at for entry in found}
+
+    def put(self, digest: str, data: bytes) -> None:
+        """StoreError: what is read back is something else."""
+        self._objects.put(_content(digest), data)
+        self.get(digest)
+
+    def get(self, digest: str) -> bytes:
+        """StoreError: missing or damaged."""
+        key = _content(digest)
+        try:
+            data = self._objects.get(key)
+        except NotFoundError as failure:
+            raise StoreError(f"{key}: missing: a point of the backup needs it") from failure
+        if sha256(data).hexdigest() != digest:
+            raise StoreError(f"{key}: damaged: its sha256 is not its name")
+        return data
+
+    def delete(self, digest: str) -> None:
+        self._objects.delete(_content(digest))
+
+
+def _manifest(name: str) -> str:
+    return f"{POINTS}{name}{MANIFEST}"
+
+
+def _content(digest: str) -> str:
+    return f"{CONTENT}{digest[:2]}/{digest}"

@@ -1,0 +1,145 @@
+"""A backup of a store that others write to: whenever it looks, it is a state that goes on as if nothing had been."""
+
+from threading import Lock, Thread
+
+import pytest
+from mortal import Clock, KilledError, mortal
+from stored import ITERATIONS, StoredWorld
+from test_backing_up import NOW
+from world import contents
+
+from flywheel import loop
+from flywheel.backup.backing_up import back_up
+from flywheel.backup.cut import cut
+from flywheel.backup.restoring import restore
+from flywheel.backup.vault import Vault
+from flywheel.store.folder import LocalFolder
+from flywheel.store.whole import open_store
+from flywheel.upkeep.finding import Kind
+from flywheel.upkeep.garbage import collect_garbage, plan_garbage
+from flywheel.upkeep.verify import verify
+
+
+class Interrupted(LocalFolder):
+    """Before its n-th reading or listing somebody else does something, once."""
+
+    def __init__(self, *, at, act, **values):
+        super().__init__(**values)
+        self.num_looks, self._at, self._act, self._lock = 0, at, act, Lock()
+
+    def get(self, key):
+        self._look()
+        return super().get(key)
+
+    def keys(self, prefix):
+        self._look()
+        return super().keys(prefix)
+
+    def _look(self):
+        with self._lock:
+            due = self.num_looks == self._at
+            self.num_looks += 1
+            if due:
+                self._act()
+
+
+def interrupted_store(root, *, at, act):
+    """The store, looked at by a backup."""
+    objects = Interrupted(root=root, at=at, act=act)
+    opened = open_store(str(root))
+    return type(opened)(
+        url=opened.url,
+        objects=objects,
+        records=type(opened.records)(objects=objects),
+        policies=type(opened.policies)(objects=objects),
+        episodes=type(opened.episodes)(objects=objects),
+        labels=type(opened.labels)(objects=objects),
+    ), objects
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """What a run makes that nobody looks at."""
+    world = StoredWorld(tmp_path_factory.mktemp("cut") / "store")
+    world.run()
+    return contents(world.ports())
+
+
+def gone_on(root, vault, name=None):
+    """A world on what the point becomes, and what verify says of it."""
+    restore(vault, vault.point(name), LocalFolder(root=root))
+    world = StoredWorld(root)
+    found = verify(world.store).findings
+    world.run()
+    return contents(world.ports()), found
+
+
+def looks_of_a_cut(root):
+    """How often a cut of the finished store looks."""
+    store, objects = interrupted_store(root, at=-1, act=None)
+    cut(store)
+    return objects.num_looks
+
+
+@pytest.mark.parametrize("share", [0.0, 0.01, 0.1, 0.3, 0.5, 0.7, 0.9])
+def test_whatever_another_iteration_writes_meanwhile_is_in_it_wholly_or_as_a_crash_leaves_it(
+    tmp_path, undisturbed, share
+):
+    world = StoredWorld(tmp_path / "store")
+    world.run(iterations=1)
+    at = int(share * looks_of_a_cut(tmp_path / "store"))
+    store, _ = interrupted_store(tmp_path / "store", at=at, act=world.run)
+    vault = Vault(objects=LocalFolder(root=tmp_path / "vault"))
+    back_up(store, vault, now=NOW)
+    made, found = gone_on(tmp_path / "restored", vault)
+    assert made == undisturbed
+    assert [finding for finding in found if finding.kind is not Kind.LEFTOVER] == []
+
+
+@pytest.mark.parametrize("moment", range(12, 60, 4))
+def test_a_stage_that_is_under_way_is_made_again(tmp_path, undisturbed, moment):
+    world = StoredWorld(tmp_path / "store")
+    world.run(iterations=0)
+    with pytest.raises(KilledError):
+        loop.run(mortal(world.ports(), Clock(dies_at=moment)), iterations=ITERATIONS)
+    vault = Vault(objects=LocalFolder(root=tmp_path / "vault"))
+    back_up(world.store, vault, now=NOW)
+    made, found = gone_on(tmp_path / "restored", vault)
+    assert made == undisturbed
+    assert [finding for finding in found if finding.kind is not Kind.LEFTOVER] == []
+
+
+def test_points_taken_beside_a_writer_all_go_on_the_same(tmp_path, undisturbed):
+    world = StoredWorld(tmp_path / "store")
+    world.run(iterations=0)
+    vault = Vault(objects=LocalFolder(root=tmp_path / "vault"))
+    writer = Thread(target=world.run)
+    writer.start()
+    store = open_store(str(tmp_path / "store"))
+    names = [back_up(store, vault, now=NOW).point.name]
+    while writer.is_alive():
+        names.append(back_up(store, vault, now=NOW).point.name)
+    writer.join()
+    for name in {names[0], names[len(names) // 2], names[-1]}:
+        made, found = gone_on(tmp_path / name, vault, name)
+        assert made == undisturbed
+        assert [finding for finding in found if finding.kind is not Kind.LEFTOVER] == []
+
+
+def test_what_garbage_collection_takes_meanwhile_is_left_out(tmp_path):
+    world = StoredWorld(tmp_path / "store")
+    world.run()
+    vault = Vault(objects=LocalFolder(root=tmp_path / "vault"))
+
+    def collect():
+        from datetime import UTC, datetime, timedelta
+
+        later = datetime.now(UTC) + timedelta(hours=1)
+        plan = plan_garbage(world.store, rollback_versions=0, grace=timedelta(0), now=later)
+        collect_garbage(world.store, plan)
+
+    at = looks_of_a_cut(tmp_path / "store")
+    store, _ = interrupted_store(tmp_path / "store", at=at, act=collect)
+    back_up(store, vault, now=NOW)
+    restore(vault, vault.point(), LocalFolder(root=tmp_path / "restored"))
+    assert not verify(open_store(str(tmp_path / "restored"))).damaged
