@@ -1,12 +1,12 @@
 """Backing up: a consistent point of a store, of which only what is new is copied."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from hashlib import sha256
 
-from flywheel.backup.cut import Cut, cut, gone_since
+from flywheel.backup.cut import Cut, cut, excuses
 from flywheel.backup.parallel import each
 from flywheel.backup.point import Copy, Point
 from flywheel.backup.vault import Vault
@@ -79,17 +79,15 @@ def _attempt(store: Store, vault: Vault, base: Point | None, *, now: datetime, p
     new = [key for key in taken.promised if key not in same]
     known = {copy.digest for copy in held.values()}
     known |= {digest for digest, at in vault.content().items() if at > now - FRESH}
-    copied, sizes = dict(same), dict[str, int]()
-    missing: list[str] = []
-    for done, (key, copy) in enumerate(each(partial(_copied, store, vault, taken, known), new), start=1):
+    copying = partial(_copied, store, vault, taken, known)
+    copied, missing = dict(same), list[str]()
+    for done, (key, copy) in enumerate(each(copying, new), start=1):
         progress("copying", done, len(new))
         if copy is None:
             missing.append(key)
-            continue
-        copied[key] = copy
-        if copy.digest not in known:
-            sizes[copy.digest] = copy.num_bytes
-    _excuse(store, missing)
+        else:
+            copied[key] = copy
+    copied |= {key: copy for key in excuses(store, missing) if (copy := copying(key)) is not None}
     point = Point(
         name=_name(now, base),
         store_id=whose.store_id,
@@ -99,7 +97,8 @@ def _attempt(store: Store, vault: Vault, base: Point | None, *, now: datetime, p
         objects=copied,
     )
     vault.write(point)
-    return BackedUp(point=point, num_copied=len(sizes), bytes_copied=sum(sizes.values()), num_read=len(new))
+    fresh = {digest: size for digest, size in point.digests.items() if digest not in known}
+    return BackedUp(point=point, num_copied=len(fresh), bytes_copied=sum(fresh.values()), num_read=len(new))
 
 
 def _copied(store: Store, vault: Vault, taken: Cut, known: Collection[str], key: str) -> Copy | None:
@@ -109,7 +108,7 @@ def _copied(store: Store, vault: Vault, taken: Cut, known: Collection[str], key:
     except NotFoundError:
         return None
     digest = sha256(data).hexdigest()
-    if taken.promised[key] not in (None, digest):
+    if taken.promised.get(key) not in (None, digest):
         raise StoreError(f"{key}: damaged: its sha256 is not what was promised: see `flywheel data verify`")
     if key.startswith(layout.RECORDS) or key.endswith(f"/{layout.MANIFEST}"):
         unseal(data, name=key)
@@ -122,16 +121,6 @@ def _copied(store: Store, vault: Vault, taken: Cut, known: Collection[str], key:
 def _unchanged(copy: Copy, taken: Cut, key: str) -> bool:
     entry = taken.listed.get(key)
     return entry is not None and (copy.num_bytes, copy.modified_at) == (entry.num_bytes, entry.modified_at.isoformat())
-
-
-def _excuse(store: Store, missing: Collection[str]) -> None:
-    """What garbage collection or a repair took away meanwhile is left out. StoreError: nobody says that it did."""
-    if not missing:
-        return
-    lost: Mapping[str, str] = gone_since(store)
-    for key in missing:
-        if key not in lost:
-            raise StoreError(f"{key}: missing, though it is named: see `flywheel data verify`")
 
 
 def _name(now: datetime, base: Point | None) -> str:

@@ -8,7 +8,7 @@ left: nothing is named that is missing, and nothing is there of which the chroni
 would have told it.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from flywheel.backup.parallel import each
@@ -67,10 +67,17 @@ def cut(store: Store) -> Cut:
     )
 
 
-def gone_since(store: Store) -> Mapping[str, str]:
-    """Object that is gone on purpose -> why, as the records say now; key of each such record -> none."""
-    names = [name for prefix in (GARBAGE, REPAIRS) for name in store.objects.keys(f"{layout.RECORDS}{prefix}")]
-    return Ledger(records=_read(store, names), findings=(), control=Control()).lost
+def excuses(store: Store, missing: Collection[str]) -> list[str]:
+    """Records that say that garbage collection or a repair took what is missing. StoreError: nobody says so."""
+    prefixes = [f"{layout.RECORDS}{prefix}" for prefix in (GARBAGE, REPAIRS)]
+    found = _read(store, [name for prefix in prefixes for name in store.objects.keys(prefix)] if missing else [])
+    told: dict[str, str] = {}
+    for key, record in found.items():
+        told |= dict.fromkeys(Ledger(records={key: record}, findings=(), control=Control()).lost, key)
+    for key in missing:
+        if key not in told:
+            raise StoreError(f"{key}: missing, though it is named: see `flywheel data verify`")
+    return sorted({layout.record(told[key]) for key in missing})
 
 
 def _told(control: Control) -> Iterator[str]:
