@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from flywheel.cli import data, gate, hosting, lineage, remote
+from flywheel.cli import backup, data, gate, hosting, lineage, remote
 from flywheel.cli.exits import WORDS, of_error
 from flywheel.cli.starting import DEMO, AcceptVersion, ConfigFile, Iterations, Seed, Store, Until, load
 from flywheel.core.errors import FlywheelError
@@ -23,11 +23,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(data.app, name="data")
+app.add_typer(backup.app, name="backup")
 app.add_typer(gate.app, name="gate")
 app.add_typer(lineage.app, name="lineage")
 
 remote.add_to(app)
-for command in (hosting.up, hosting.down, hosting.serve_config):
+for command in (hosting.up, hosting.down, hosting.serve_config, backup.restore, backup.migrate):
     app.command()(command)
 
 

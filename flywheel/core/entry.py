@@ -5,6 +5,8 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any, Final, Self
 
+from flywheel.core.errors import NewerSchemaError
+
 CHRONICLE: Final = "chronicle/"
 """Prefix of the entries' records."""
 CHAPTERS: Final = "chapters/"
@@ -83,7 +85,13 @@ class Entry(Draft):
 
     @classmethod
     def of(cls, record: Mapping[str, Any]) -> Self:
-        """From its record."""
+        """From its record. NewerSchemaError: it says what this flywheel does not know, so what follows is unknown too."""
+        unknown = record.keys() - cls.__dataclass_fields__.keys()
+        if unknown or record["action"] not in list(Action):
+            what = f"field {min(unknown)}" if unknown else f"action {record['action']}"
+            raise NewerSchemaError(
+                f"entry {record.get('number')} of the chronicle has the unknown {what}: use a newer flywheel"
+            )
         claim = record["claim"]
         return cls(
             **{

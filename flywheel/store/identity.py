@@ -86,9 +86,15 @@ def read(objects: Objects, *, older: bool = False) -> Identity:
     )
 
 
-def sealed_identity(content: Mapping[str, Any]) -> bytes:
+def raise_to(objects: Objects, migrated: Identity) -> None:
+    """Replaces the identity by one of a higher schema version: the last act of a migration."""
+    content = {"store_id": migrated.store_id, "created_by": migrated.created_by, "config": migrated.config}
+    objects.put(layout.IDENTITY, sealed_identity(content, version=migrated.version))
+
+
+def sealed_identity(content: Mapping[str, Any], *, version: int = STORE_VERSION) -> bytes:
     """As it lies in the store."""
-    return seal(content, name=layout.IDENTITY, version=STORE_VERSION)
+    return seal(content, name=layout.IDENTITY, version=version)
 
 
 def reserve(objects: Objects, point: str) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from flywheel.core.control import Control
 from flywheel.core.entry import CHAPTERS, CHRONICLE, Entry, entry_key
-from flywheel.core.errors import ChronicleError
+from flywheel.core.errors import ChronicleError, NewerSchemaError
 from flywheel.store import layout
 from flywheel.upkeep.finding import Area, Finding, damage
 
@@ -21,6 +21,8 @@ def read_chronicle(records: Mapping[str, Mapping[str, Any]]) -> tuple[Control, l
             return _added_up(entries, [damage(Area.RECORDS, layout.record(due), problem)])
         try:
             entries.append(_entry(records[key], number=len(entries)))
+        except NewerSchemaError as failure:
+            return _added_up(entries, [damage(Area.RECORDS, layout.record(key), failure)])
         except (KeyError, TypeError, ValueError, AttributeError) as failure:
             problem = f"damaged: not an entry ({type(failure).__name__}: {failure})"
             return _added_up(entries, [damage(Area.RECORDS, layout.record(key), problem)])

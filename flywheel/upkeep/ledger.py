@@ -23,6 +23,7 @@ ITERATIONS = "iterations/"
 FINAL = "final/"
 GARBAGE = "garbage/"
 REPAIRS = "repairs/"
+MIGRATIONS = "migrations/"
 VERSIONS = {"episodes_version": layout.EPISODES, "labels_version": layout.LABELS}
 """Product of a stage -> the table whose version it is."""
 
@@ -186,6 +187,7 @@ def _complain(key: str, record: Mapping[str, Any], findings: list[Finding]) -> b
         (DELIVERIES, tuple(Delivery.__dataclass_fields__)),
         (ATTEMPTS, ("at",)),
         (CHAPTERS, ("entries",)),
+        (MIGRATIONS, ("before", "after", "identity", "done")),
     ):
         needed = names if key.startswith(prefix) else needed
     missing = [name for name in needed if name not in record]
