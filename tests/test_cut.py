@@ -22,7 +22,6 @@ from flywheel.upkeep.finding import Kind
 from flywheel.upkeep.garbage import collect_garbage, plan_garbage
 from flywheel.upkeep.verify import verify
 
-
 PARTS = ("records", "policies", "episodes", "labels")
 
 

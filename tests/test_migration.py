@@ -5,6 +5,8 @@ import tarfile
 from pathlib import Path
 
 import pytest
+from dying_folder import DyingFolder
+from mortal import KilledError
 from small import small_settings
 from stored import StoredWorld, tree
 from world import contents
@@ -14,7 +16,6 @@ from flywheel.core.entry import Action, Draft
 from flywheel.core.errors import NewerSchemaError, OlderStoreError
 from flywheel.store import identity
 from flywheel.store.chronicle import RecordedChronicle
-from flywheel.store.folder import LocalFolder
 from flywheel.store.whole import open_store
 from flywheel.upkeep import migration
 from flywheel.upkeep.migration import migrate, plan_migration
@@ -105,32 +106,11 @@ def test_chapters_are_written_of_chronicles_from_before_there_were_any(root, old
     assert not verify(open_store(str(root))).damaged
 
 
-class Dying(LocalFolder):
-    """Dies instead of its n-th write."""
-
-    def __init__(self, *, root, writes):
-        super().__init__(root=root)
-        self.left = writes
-
-    def put(self, key, data):
-        self._tick()
-        super().put(key, data)
-
-    def put_if_absent(self, key, data):
-        self._tick()
-        super().put_if_absent(key, data)
-
-    def _tick(self):
-        if not self.left:
-            raise KeyboardInterrupt
-        self.left -= 1
-
-
 @pytest.mark.parametrize("writes", [0, 1])
 def test_whoever_is_killed_in_a_migration_begins_it_again(root, old, writes):
     whose = identity.read(old.objects, older=True)
-    dying = Dying(root=root, writes=writes)
-    with pytest.raises(KeyboardInterrupt):
+    dying = DyingFolder(root=root, writes=writes)
+    with pytest.raises(KilledError):
         migrate(type(old)(**{**vars(old), "objects": dying, "records": type(old.records)(objects=dying)}))
     assert identity.read(old.objects, older=True) == whose
     migrate(old)

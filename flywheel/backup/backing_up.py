@@ -41,8 +41,12 @@ def back_up(
 ) -> BackedUp:
     """Makes a point of the store as it is now; others may go on writing.
 
-    ConfigError: the target holds points of another store. StoreError: something is damaged; there is no new point.
+    ConfigError: the target lies in the store, or holds points of another. StoreError: something is damaged; there is no
+    new point.
     """
+    whole = store.objects.url(layout.IDENTITY).removesuffix(layout.IDENTITY)
+    if f"{vault.url}/".startswith(whole):
+        raise ConfigError(f"{vault.url}: lies in the store and would be lost with it: give another target")
     for _ in range(ATTEMPTS):
         base = vault.newest()
         made = _attempt(store, vault, base, now=now, progress=progress)
@@ -115,7 +119,9 @@ def _copied(store: Store, vault: Vault, taken: Cut, known: Collection[str], key:
     if digest not in known:
         vault.put(digest, data)
     entry = taken.listed.get(key)
-    return Copy(digest=digest, num_bytes=len(data), modified_at=None if entry is None else entry.modified_at.isoformat())
+    return Copy(
+        digest=digest, num_bytes=len(data), modified_at=None if entry is None else entry.modified_at.isoformat()
+    )
 
 
 def _unchanged(copy: Copy, taken: Cut, key: str) -> bool:

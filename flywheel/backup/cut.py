@@ -93,9 +93,7 @@ def _read(store: Store, names: Iterable[str]) -> dict[str, Mapping[str, object]]
     """Those that name something."""
     wanted = [name for name in names if name.removeprefix(layout.RECORDS).startswith(READ)]
     found = each(store.objects.get, wanted)
-    return {
-        name.removeprefix(layout.RECORDS).removesuffix(".json"): unseal(data, name=name) for name, data in found
-    }
+    return {name.removeprefix(layout.RECORDS).removesuffix(".json"): unseal(data, name=name) for name, data in found}
 
 
 def _recalls_and_budgets(ledger: Ledger) -> Iterator[str]:

@@ -13,9 +13,7 @@ from flywheel.store.objects import Objects
 from flywheel.upkeep.finding import Progress
 
 
-def restore(
-    vault: Vault, point: Point, objects: Objects, progress: Progress = lambda what, done, total: None
-) -> int:
+def restore(vault: Vault, point: Point, objects: Objects, progress: Progress = lambda what, done, total: None) -> int:
     """How many objects were written; those that an interrupted restore of the same point left count no more.
 
     Until all are there, the identity says that the store is being restored, and nobody works on it. ConfigError: there

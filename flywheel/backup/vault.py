@@ -22,10 +22,14 @@ class Vault:
     """Points and their content. Nothing in it ever changes; pruning takes away."""
 
     def __init__(self, *, objects: Objects) -> None:
-        """ConfigError: a store is there, or a folder with something else in it."""
+        """ConfigError: a store is there."""
         self._objects = objects
         if any(objects.keys(layout.IDENTITY)):
             raise ConfigError(f"{objects.url(layout.IDENTITY)}: a store is there; a backup needs a place of its own")
+
+    @property
+    def url(self) -> str:
+        return self._objects.url(POINTS.rstrip("/")).removesuffix(f"/{POINTS.rstrip('/')}")
 
     def names(self) -> list[str]:
         """Of the points, the oldest first."""
@@ -36,7 +40,7 @@ class Vault:
         """The newest, where none is named. UnknownError: there is none. StoreError: its manifest is damaged."""
         names = self.names()
         if not names:
-            raise UnknownError(f"{self._objects.url(POINTS.rstrip('/'))}: there is no backup")
+            raise UnknownError(f"{self.url}: there is no backup")
         wanted = names[-1] if name is None else name
         try:
             data = self._objects.get(_manifest(wanted))

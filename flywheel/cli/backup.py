@@ -29,7 +29,9 @@ def make(
     store: Store,
     target: Target,
     keep: Annotated[int | None, typer.Option(min=1, help="Then let older points go, all but so many.")] = None,
-    verify: Annotated[bool, typer.Option(help="Then read everything that the point names, not only what is new.")] = False,
+    verify: Annotated[
+        bool, typer.Option(help="Then read everything that the point names, not only what is new.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Add a point: the store as it is now. Only what the target lacks is copied; the service may go on."""
@@ -112,6 +114,8 @@ def restore(point: Point, store: Store, as_json: Json = False) -> None:
         wrong = [some for some in inspection.findings if some.kind in ("damage", "newer")]
         print_lines("found", (f"{some.kind}  {some.key}: {some.problem}" for some in wrong))
         say("damaged" if inspection.damaged else "nothing is damaged")
+        if found.store_version < import_module("flywheel.store.identity").STORE_VERSION:
+            say(f"of schema version {found.store_version}: `flywheel migrate {store}` is due")
     raise typer.Exit(1 if inspection.damaged else 0)
 
 

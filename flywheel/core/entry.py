@@ -85,7 +85,7 @@ class Entry(Draft):
 
     @classmethod
     def of(cls, record: Mapping[str, Any]) -> Self:
-        """From its record. NewerSchemaError: it says what this flywheel does not know, so what follows is unknown too."""
+        """From its record. NewerSchemaError: it says what this flywheel does not know, and cannot pass over."""
         unknown = record.keys() - cls.__dataclass_fields__.keys()
         if unknown or record["action"] not in list(Action):
             what = f"field {min(unknown)}" if unknown else f"action {record['action']}"

@@ -13,7 +13,6 @@ from flywheel.store import layout
 from flywheel.store.objects import Objects
 from flywheel.store.sealed import opened, plain, seal
 
-
 STORE_VERSION = 3
 """Schema version of the whole store, which its identity carries. A newer one is refused, an older one is migrated.
 

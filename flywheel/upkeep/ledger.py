@@ -160,7 +160,7 @@ def next_key(store: Store, prefix: str) -> str:
 
 def _identity(store: Store) -> Iterator[Finding]:
     try:
-        identity.read(store.objects)
+        identity.read(store.objects, older=True)
     except NotFoundError:
         yield damage(Area.IDENTITY, layout.IDENTITY, "missing: it says which configuration the store belongs to")
     except StoreError as failure:

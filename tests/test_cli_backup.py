@@ -1,0 +1,101 @@
+import json
+import tarfile
+
+import pytest
+from stored import flip, tree
+from test_migration import STORE
+
+
+@pytest.fixture
+def target(tmp_path):
+    return tmp_path / "target"
+
+
+@pytest.fixture
+def old(tmp_path):
+    """A store of schema version 2."""
+    with tarfile.open(STORE) as archive:
+        archive.extractall(tmp_path / "old", filter="data")
+    return tmp_path / "old"
+
+
+def test_a_point_is_made_listed_verified_and_restored(flywheel, folder, target, tmp_path):
+    code, out, err = flywheel("backup", "make", folder, target, "--verify", "--keep", "3")
+    assert (code, err) == (0, "")
+    assert "0 older points went" in out
+    name = out.split()[1].rstrip(":")
+    code, out, _ = flywheel("backup", "list", target)
+    assert name in out
+    code, out, _ = flywheel("backup", "verify", f"{target}@{name}")
+    assert (code, out.splitlines()[-1].endswith("all whole")) == (0, True)
+    code, out, err = flywheel("restore", f"{target}@{name}", tmp_path / "restored")
+    assert (code, out.splitlines()[-1], err) == (0, "nothing is damaged", "")
+
+
+def test_older_points_are_pruned(flywheel, folder, target):
+    for _ in range(3):
+        flywheel("backup", "make", folder, target)
+    code, out, _ = flywheel("backup", "prune", target, "--keep", "2", "--json")
+    assert (code, len(json.loads(out)["points"])) == (0, 1)
+    code, out, _ = flywheel("backup", "make", folder, target, "--keep", "1", "--json")
+    assert len(json.loads(out)["pruned"]["points"]) == 2
+    assert len(list((target / "points").iterdir())) == 1
+
+
+def test_a_damaged_target_is_told_with_exit_code_one(flywheel, folder, target):
+    flywheel("backup", "make", folder, target)
+    flip(next(target.glob("objects/*/*")), at=0)
+    code, out, _ = flywheel("backup", "verify", target)
+    assert (code, out.splitlines()[0]) == (1, "damaged:")
+    assert "its sha256 is not its name" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (("backup", "make", "{nothing}", "{target}"), "no flywheel was ever run here"),
+        (("backup", "make", "{folder}", "{folder}"), "a store is there; a backup needs a place of its own"),
+        (("backup", "make", "{folder}", "{folder}/backup"), "lies in the store"),
+        (("backup", "verify", "{target}"), "there is no backup"),
+        (("restore", "{target}@then", "{nothing}"), "there is no backup"),
+        (("restore", "@then", "{nothing}"), "give TARGET or TARGET@POINT"),
+        (("migrate", "{nothing}"), "no flywheel was ever run here"),
+    ],
+)
+def test_wrong_input_is_refused_with_exit_code_two_and_nothing_is_written(
+    flywheel, folder, target, tmp_path, arguments, problem
+):
+    before = tree(tmp_path)
+    names = {"folder": folder, "target": target, "nothing": tmp_path / "nothing"}
+    code, _, err = flywheel(*(argument.format(**names) for argument in arguments))
+    assert code == 2
+    assert problem in err
+    assert tree(tmp_path) == before
+
+
+def test_an_older_store_is_backed_up_and_migrated(flywheel, old, target, tmp_path):
+    code, _, err = flywheel("data", "verify", "--store", old)
+    assert code == 2
+    assert f"`flywheel backup make {old} TARGET`), then `flywheel migrate {old}`" in err
+    assert flywheel("backup", "make", old, target)[0] == 0
+    before = tree(old)
+    code, out, _ = flywheel("migrate", old, "--dry-run")
+    assert (code, out.splitlines()[0]) == (0, "from schema version 2 to 3:")
+    assert out.splitlines()[-1] == "nothing was changed; without --dry-run it is done"
+    assert tree(old) == before
+    assert flywheel("migrate", old)[1].splitlines()[-1] == "done"
+    assert flywheel("data", "verify", "--store", old)[0] == 0
+    code, out, _ = flywheel("migrate", old, "--json")
+    assert (code, json.loads(out)) == (0, {"dry_run": False, "steps": []})
+    assert flywheel("backup", "make", old, target)[0] == 0
+
+
+def test_what_was_backed_up_before_a_migration_is_restored_and_then_migrated(flywheel, old, target, tmp_path):
+    flywheel("backup", "make", old, target)
+    code, out, _ = flywheel("restore", target, tmp_path / "restored")
+    assert (code, out.splitlines()[-1]) == (
+        0,
+        f"of schema version 2: `flywheel migrate {tmp_path / 'restored'}` is due",
+    )
+    assert flywheel("migrate", tmp_path / "restored")[0] == 0
+    assert flywheel("data", "verify", "--store", tmp_path / "restored")[0] == 0
