@@ -12,6 +12,7 @@ from flywheel.backup.vault import Vault
 from flywheel.core.errors import ConfigError, StoreError, UnknownError
 from flywheel.store.folder import LocalFolder
 from flywheel.store.whole import open_store
+from flywheel.upkeep.repair import plan_repair, repair
 from flywheel.upkeep.verify import verify
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
@@ -71,7 +72,7 @@ def test_points_are_later_than_those_before_whatever_the_clock_says(store, vault
     assert names == [f"20261126T120000.00{number}Z" for number in range(3)]
 
 
-def test_a_target_holds_points_of_one_store(store, vault, tmp_path):
+def test_a_vault_holds_points_of_one_store(store, vault, tmp_path):
     back_up(store, vault, now=NOW)
     other = StoredWorld(tmp_path / "other").store
     with pytest.raises(ConfigError, match="points of another store"):
@@ -79,7 +80,7 @@ def test_a_target_holds_points_of_one_store(store, vault, tmp_path):
     assert len(vault.names()) == 1
 
 
-def test_a_store_is_no_target(folder):
+def test_a_store_is_no_vault(folder):
     with pytest.raises(ConfigError, match="a store is there"):
         Vault(objects=LocalFolder(root=folder))
 
@@ -97,6 +98,23 @@ def test_what_is_damaged_is_refused_and_the_points_before_stay(store, folder, va
         back_up(store, vault, now=NOW + timedelta(hours=1))
     assert vault.names() == ["20261126T120000.000Z"]
     assert verify_point(vault, vault.point()) == []
+
+
+def test_what_a_repair_took_is_left_out_and_told_in_the_point(store, folder, vault, tmp_path):
+    flip(folder / "records/iterations/0001/train.json", at=300)
+    repair(store, plan_repair(store, verify(store)))
+    made = back_up(store, vault, now=NOW)
+    assert "records/iterations/0001/train.json" not in made.point.objects
+    assert "records/repairs/0001.json" in made.point.objects
+    assert not verify(restored(vault, tmp_path / "restored")).damaged
+
+
+def test_what_the_newest_version_needs_is_never_left_out(store, folder, vault):
+    path = newest_file(store, "labels", folder)
+    store.records.write("garbage/0001", {"deleted": [f"labels/{path.name}"], "kept": {}})
+    path.unlink()
+    with pytest.raises(StoreError, match=f"{path.name}: missing"):
+        back_up(store, vault, now=NOW)
 
 
 def test_what_is_missing_is_refused(store, folder, vault):

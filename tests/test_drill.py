@@ -69,6 +69,17 @@ def test_a_store_that_is_gone_comes_back_in_a_folder_and_in_a_bucket_and_goes_on
     assert contents(again.ports()) == expected
 
 
+def test_a_vault_may_be_another_provider_with_credentials_of_its_own(flywheel, s3_store, fragile_seaweed, monkeypatch):
+    world = StoredWorld(s3_store)
+    world.run(iterations=0)
+    vault = new_store(fragile_seaweed)
+    for name, value in fragile_seaweed.environment.items():
+        monkeypatch.setenv(f"FLYWHEEL_BACKUP_{name}", value)
+    made = told(flywheel, "backup", "make", s3_store, vault)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    assert told(flywheel, "backup", "verify", vault)["num_objects"] == made["num_objects"]
+
+
 def test_a_backup_that_is_killed_at_every_write_goes_on_with_what_is_there(tmp_path):
     world = StoredWorld(tmp_path / "store")
     world.run(iterations=0)

@@ -18,7 +18,7 @@ from flywheel.store.whole import Store
 from flywheel.upkeep.finding import Progress
 
 FRESH = timedelta(days=2)
-"""What lies in the target without a point that names it is built upon if it is younger: a backup that was killed left
+"""What lies in the vault without a point that names it is built upon if it is younger: a backup that was killed left
 it. Pruning leaves alone what is younger than twice that."""
 ATTEMPTS = 3
 """Each one that fails means that the point that it built upon was pruned meanwhile."""
@@ -30,7 +30,7 @@ class BackedUp:
 
     point: Point
     num_copied: int
-    """Objects that the target lacked."""
+    """Objects that the vault lacked."""
     bytes_copied: int
     num_read: int
     """Objects that were read in the store; the others are those of the point before."""
@@ -41,12 +41,12 @@ def back_up(
 ) -> BackedUp:
     """Makes a point of the store as it is now; others may go on writing.
 
-    ConfigError: the target lies in the store, or holds points of another. StoreError: something is damaged; there is no
+    ConfigError: the vault lies in the store, or holds points of another. StoreError: something is damaged; there is no
     new point.
     """
     whole = store.objects.url(layout.IDENTITY).removesuffix(layout.IDENTITY)
     if f"{vault.url}/".startswith(whole):
-        raise ConfigError(f"{vault.url}: lies in the store and would be lost with it: give another target")
+        raise ConfigError(f"{vault.url}: lies in the store and would be lost with it: give another vault")
     for _ in range(ATTEMPTS):
         base = vault.newest()
         made = _attempt(store, vault, base, now=now, progress=progress)
@@ -76,7 +76,7 @@ def verify_point(vault: Vault, point: Point, progress: Progress = lambda what, d
 def _attempt(store: Store, vault: Vault, base: Point | None, *, now: datetime, progress: Progress) -> BackedUp:
     whose = identity.read(store.objects, older=True)
     if base is not None and base.store_id != whose.store_id:
-        raise ConfigError(f"the target holds points of another store ({base.store_id}): give another target")
+        raise ConfigError(f"the vault holds points of another store ({base.store_id}): give another vault")
     taken = cut(store)
     held = {} if base is None else base.objects
     same = {key: held[key] for key in taken.promised if key in held and _unchanged(held[key], taken, key)}
@@ -91,7 +91,7 @@ def _attempt(store: Store, vault: Vault, base: Point | None, *, now: datetime, p
             missing.append(key)
         else:
             copied[key] = copy
-    copied |= {key: copy for key in excuses(store, missing) if (copy := copying(key)) is not None}
+    copied |= {key: copy for key in excuses(store, missing, needed=taken.needed) if (copy := copying(key)) is not None}
     point = Point(
         name=_name(now, base),
         store_id=whose.store_id,

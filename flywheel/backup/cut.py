@@ -41,6 +41,8 @@ class Cut:
     """As it was listed; what came between the listing and the moment is not in it."""
     promised: Mapping[str, str | None]
     """Key -> the sha256 that its name or its manifest promises, where one does."""
+    needed: frozenset[str]
+    """What cannot be left out, whoever took it: files of the tables' last versions."""
 
 
 def cut(store: Store) -> Cut:
@@ -56,27 +58,36 @@ def cut(store: Store) -> Cut:
     versions = ledger.versions
     for policy_id in sorted(_policies(listed, ledger)):
         promised |= _bundle(store, policy_id, versions)
+    needed: set[str] = set()
     for name, table in store.tables.items():
-        promised |= _table(table, name, newest[name], versions.get(name, set()), listed)
-    lost = ledger.lost
-    gone = {key for key in promised if key in lost and key not in listed}
+        counting = versions.get(name, set()) | ({newest[name]} - {None})
+        if counting:
+            promised |= _log(name, max(counting), listed) | _files(table, counting)
+            needed |= _files(table, {max(counting)}).keys()
+    lost = ledger.lost.keys() - listed.keys() - needed
     return Cut(
         num_entries=len(control.entries),
         listed=listed,
-        promised={key: digest for key, digest in promised.items() if key not in gone},
+        promised={key: digest for key, digest in promised.items() if key not in lost},
+        needed=frozenset(needed),
     )
 
 
-def excuses(store: Store, missing: Collection[str]) -> list[str]:
-    """Records that say that garbage collection or a repair took what is missing. StoreError: nobody says so."""
+def excuses(store: Store, missing: Collection[str], *, needed: Collection[str]) -> list[str]:
+    """Records that say that garbage collection or a repair took what is missing.
+
+    StoreError: none says so, or it is needed.
+    """
     prefixes = [f"{layout.RECORDS}{prefix}" for prefix in (GARBAGE, REPAIRS)]
     found = _read(store, [name for prefix in prefixes for name in store.objects.keys(prefix)] if missing else [])
     told: dict[str, str] = {}
     for key, record in found.items():
         told |= dict.fromkeys(Ledger(records={key: record}, findings=(), control=Control()).lost, key)
     for key in missing:
-        if key not in told:
-            raise StoreError(f"{key}: missing, though it is named: see `flywheel data verify`")
+        if key in needed or key not in told:
+            raise StoreError(
+                f"{key}: missing, though it is named. Was it taken meanwhile? Try again, or see `flywheel data verify`"
+            )
     return sorted({layout.record(told[key]) for key in missing})
 
 
@@ -90,10 +101,18 @@ def _told(control: Control) -> Iterator[str]:
 
 
 def _read(store: Store, names: Iterable[str]) -> dict[str, Mapping[str, object]]:
-    """Those that name something."""
-    wanted = [name for name in names if name.removeprefix(layout.RECORDS).startswith(READ)]
-    found = each(store.objects.get, wanted)
-    return {name.removeprefix(layout.RECORDS).removesuffix(".json"): unseal(data, name=name) for name, data in found}
+    """Those that name something. One that a repair took is another's finding."""
+
+    def read(name: str) -> dict[str, object] | None:
+        try:
+            return unseal(store.objects.get(name), name=name)
+        except NotFoundError:
+            return None
+
+    found = each(read, [name for name in names if name.removeprefix(layout.RECORDS).startswith(READ)])
+    return {
+        name.removeprefix(layout.RECORDS).removesuffix(".json"): record for name, record in found if record is not None
+    }
 
 
 def _recalls_and_budgets(ledger: Ledger) -> Iterator[str]:
@@ -127,22 +146,21 @@ def _bundle(store: Store, policy_id: str, versions: dict[str, set[int]]) -> dict
     return {f"{folder}{layout.MANIFEST}": None, **files}
 
 
-def _table(
-    table: Table, name: str, newest: int | None, named: set[int], listed: Iterable[str]
-) -> dict[str, str | None]:
-    """The log up to the last version that counts, and the files of all that count."""
-    versions = named | ({newest} if newest is not None else set())
-    if not versions:
-        return {}
-    last, log = max(versions), layout.part(name, LOG)
+def _log(name: str, last: int, listed: Iterable[str]) -> dict[str, str | None]:
+    """Of a table, up to a version; Delta Lake's own pointer to the newest checkpoint may be of a later one."""
+    log = layout.part(name, LOG)
     found: dict[str, str | None] = {f"{log}{number:0{VERSION_DIGITS}d}.json": None for number in range(last + 1)}
     for key in listed:
         number = key.removeprefix(log)[:VERSION_DIGITS]
         if key.startswith(log) and ".checkpoint." in key and number.isdigit() and int(number) <= last:
             found[key] = None
-    for version in sorted(versions):
-        try:
-            found |= {file.key: file.path.removeprefix("part-").partition(".")[0] for file in table.files(version)}
-        except NotFoundError as failure:
-            raise StoreError(f"a record names version {version} of {name}: {failure}") from failure
     return found
+
+
+def _files(table: Table, versions: Iterable[int]) -> dict[str, str | None]:
+    """What the versions hold, and the digest in its name."""
+    return {
+        file.key: file.path.removeprefix("part-").partition(".")[0]
+        for version in sorted(versions)
+        for file in table.files(version)
+    }

@@ -4,15 +4,19 @@ objects/<first two of the digest>/<sha256>      content, under its digest
 points/<name>.json                              a point's manifest, written last: without it there is no point
 """
 
+import os
+from collections.abc import Mapping
 from datetime import datetime
 from hashlib import sha256
 
 from flywheel.backup.point import Point
 from flywheel.core.errors import ConfigError, NotFoundError, StoreError, UnknownError
 from flywheel.store import layout
-from flywheel.store.objects import Objects
+from flywheel.store.objects import Objects, open_objects
 from flywheel.store.sealed import put_sealed, unseal
 
+PREFIX = "FLYWHEEL_BACKUP_"
+"""Where one of `FLYWHEEL_BACKUP_AWS_...` is set, the vault is reached with these alone, and not with `AWS_...`."""
 CONTENT = "objects/"
 POINTS = "points/"
 MANIFEST = ".json"
@@ -82,6 +86,13 @@ class Vault:
 
     def delete(self, digest: str) -> None:
         self._objects.delete(_content(digest))
+
+
+def open_vault(url: str, environ: Mapping[str, str] = os.environ) -> Vault:
+    """ConfigError: it cannot be reached with these settings, or a store is there."""
+    own = {name.removeprefix(PREFIX): value for name, value in environ.items() if name.startswith(f"{PREFIX}AWS_")}
+    others = {name: value for name, value in environ.items() if not (own and name.startswith("AWS_"))}
+    return Vault(objects=open_objects(url, environ={**others, **own}))
 
 
 def _manifest(name: str) -> str:

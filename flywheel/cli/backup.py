@@ -15,32 +15,32 @@ from flywheel.core.errors import ConfigError
 app = typer.Typer(no_args_is_help=True)
 
 Store = Annotated[str, typer.Argument(help="The store: a folder or s3://bucket/prefix.")]
-Target = Annotated[str, typer.Argument(help="Where points are kept: a folder or s3://bucket/prefix.")]
-Point = Annotated[str, typer.Argument(help="TARGET for its newest point, or TARGET@POINT.", metavar="TARGET[@POINT]")]
+Vault = Annotated[str, typer.Argument(help="Where points are kept: a folder or s3://bucket/prefix.")]
+Point = Annotated[str, typer.Argument(help="VAULT for its newest point, or VAULT@POINT.", metavar="VAULT[@POINT]")]
 
 
 @app.callback()
 def backup() -> None:
-    """Keep points of a store elsewhere. Exit code 1: something in the target is damaged."""
+    """Keep points of a store elsewhere. Exit code 1: something in the vault is damaged."""
 
 
 @app.command()
 def make(
     store: Store,
-    target: Target,
+    vault: Vault,
     keep: Annotated[int | None, typer.Option(min=1, help="Then let older points go, all but so many.")] = None,
     verify: Annotated[
         bool, typer.Option(help="Then read everything that the point names, not only what is new.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Add a point: the store as it is now. Only what the target lacks is copied; the service may go on."""
-    module, vault = import_module("flywheel.backup.backing_up"), _vault(target)
-    opened = import_module("flywheel.store.whole").open_store(store, older=True)
+    """Add a point: the store as it is now. Only what the vault lacks is copied; the service may go on."""
+    module, opened = import_module("flywheel.backup.backing_up"), _opened(vault)
+    whole = import_module("flywheel.store.whole").open_store(store, older=True)
     with progress_bar() as progress:
-        made = module.back_up(opened, vault, now=datetime.now(UTC), progress=progress)
-        problems = module.verify_point(vault, made.point, progress) if verify else []
-    pruned = None if keep is None or problems else _pruned(vault, keep)
+        made = module.back_up(whole, opened, now=datetime.now(UTC), progress=progress)
+        problems = module.verify_point(opened, made.point, progress) if verify else []
+    pruned = None if keep is None or problems else _pruned(opened, keep)
     if as_json:
         told = {"num_copied": made.num_copied, "bytes_copied": made.bytes_copied, "num_read": made.num_read}
         print_json({**_described(made.point), **told, "problems": problems, "pruned": pruned})
@@ -53,10 +53,10 @@ def make(
 
 
 @app.command(name="list")
-def list_points(target: Target, as_json: Json = False) -> None:
+def list_points(vault: Vault, as_json: Json = False) -> None:
     """Which points there are."""
-    vault = _vault(target)
-    points = [vault.point(name) for name in vault.names()]
+    opened = _opened(vault)
+    points = [opened.point(name) for name in opened.names()]
     if as_json:
         print_json([_described(point) for point in points])
     else:
@@ -85,12 +85,12 @@ def verify(point: Point, as_json: Json = False) -> None:
 
 @app.command()
 def prune(
-    target: Target,
+    vault: Vault,
     keep: Annotated[int, typer.Option(min=1, help="Of the newest points, how many stay.")],
     as_json: Json = False,
 ) -> None:
     """Let older points go, and what they alone held."""
-    pruned = _pruned(_vault(target), keep)
+    pruned = _pruned(_opened(vault), keep)
     if as_json:
         print_json(pruned)
     else:
@@ -142,19 +142,18 @@ def migrate(
         say("nothing was changed; without --dry-run it is done" if dry_run else "done")
 
 
-def _vault(target: str) -> Any:
-    objects = import_module("flywheel.store.objects").open_objects(target)
-    return import_module("flywheel.backup.vault").Vault(objects=objects)
+def _opened(vault: str) -> Any:
+    return import_module("flywheel.backup.vault").open_vault(vault)
 
 
 def _named(point: str) -> tuple[Any, str | None]:
     """The vault, and the point's name where one is given."""
-    target, at, name = point.rpartition("@")
+    where, at, name = point.rpartition("@")
     if not at or "/" in name:  # A folder's name may hold one.
-        target, name = point, ""
-    if not target:
-        raise ConfigError(f"{point}: give TARGET or TARGET@POINT")
-    return _vault(target), name or None
+        where, name = point, ""
+    if not where:
+        raise ConfigError(f"{point}: give VAULT or VAULT@POINT")
+    return _opened(where), name or None
 
 
 def _pruned(vault: Any, keep: int) -> Any:

@@ -61,7 +61,9 @@ def export_files(store: str, out: Path, *, file_format: str, selection: Selectio
 
 def query(store: str, text: str) -> sql.Answer:
     """ConfigError: the query is wrong, or there is nothing to ask."""
-    return sql.query(open_objects(store), text)
+    objects = open_objects(store)
+    configuration(objects)  # Refuses a store of another schema version.
+    return sql.query(objects, text)
 
 
 def _configuration(objects: Objects, store: str) -> Config:

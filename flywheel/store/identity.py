@@ -75,7 +75,7 @@ def read(objects: Objects, *, older: bool = False) -> Identity:
         url = name.removesuffix(f"/{layout.IDENTITY}")
         raise OlderStoreError(
             f"{name}: the store has schema version {version}, this flywheel works with {STORE_VERSION}: "
-            f"make a backup (`flywheel backup make {url} TARGET`), then `flywheel migrate {url}`"
+            f"make a backup (`flywheel backup make {url} VAULT`), then `flywheel migrate {url}`"
         )
     return Identity(
         version=version,

@@ -1,5 +1,6 @@
 """Objects: named bytes, wherever they lie; all that a store needs from object storage."""
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from typing import Protocol
@@ -63,8 +64,10 @@ class Objects(Protocol):
         ...
 
 
-def open_objects(url: str, *, patience: Patience | None = None) -> Objects:
+def open_objects(url: str, *, patience: Patience | None = None, environ: Mapping[str, str] = os.environ) -> Objects:
     """A store's objects: a path, `file://`, or `s3://bucket/prefix` with settings from the environment.
+
+    Those of another `environ` than this process's do not travel to other processes.
 
     ConfigError: no such kind of store, or S3 that cannot be reached with these settings.
     """
@@ -72,7 +75,7 @@ def open_objects(url: str, *, patience: Patience | None = None) -> Objects:
     if scheme is None:
         return LocalFolder(root=url)
     if scheme[1].lower() == "s3":
-        return S3Bucket.from_environment(url, patience or Patience())
+        return S3Bucket.from_environment(url, patience or Patience(), environ)
     if scheme[1].lower() != "file":
         raise ConfigError(f"store {url}: unknown kind {scheme[1]}://; give a folder, file:// or s3://")
     parts = urlsplit(url)

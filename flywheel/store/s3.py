@@ -46,7 +46,7 @@ class S3Bucket:
         self._settings, self._patience = settings, patience
 
     @classmethod
-    def from_environment(cls, url: str, patience: Patience) -> Self:
+    def from_environment(cls, url: str, patience: Patience, environ: Mapping[str, str] = os.environ) -> Self:
         """`s3://bucket/prefix`. ConfigError: not such a URL, or the environment does not say how to reach S3."""
         match = re.fullmatch(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])((?:/[A-Za-z0-9_=-][A-Za-z0-9._=-]*)*)/?", url)
         if match is None:
@@ -54,7 +54,7 @@ class S3Bucket:
                 f"store {url}: must be s3://bucket/prefix, the bucket in lower case, "
                 "the prefix of letters, digits and . _ - = in names that do not begin with a dot"
             )
-        settings = S3Settings.from_environment(os.environ)
+        settings = S3Settings.from_environment(environ)
         if settings.ca_file is not None:
             # Delta Lake's client learns of private authorities in this way only.
             os.environ.setdefault("SSL_CERT_FILE", settings.ca_file)

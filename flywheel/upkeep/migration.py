@@ -1,9 +1,9 @@
 """Migration: a store of an older schema version becomes one of this flywheel's, one version at a time.
 
 A step adds, and changes nothing that is there: records, tables and policies stay as they are, byte by byte. What it
-adds is written put-if-absent, under names that follow from what is there. Then a record says what was done and keeps the
-identity as it was, and last the identity is replaced, in one write: until then the store is of the older version, and
-whoever repeats the migration finds what is done. Processes of an older flywheel that run meanwhile go on.
+adds is written put-if-absent, under names that follow from what is there. Then a record says what was done and keeps
+the identity as it was, and last the identity is replaced, in one write. Until then the store is of the older version,
+and whoever repeats the migration finds what is done. Processes of an older flywheel that run meanwhile go on.
 """
 
 from collections.abc import Callable, Iterator
