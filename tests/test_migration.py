@@ -22,7 +22,7 @@ from flywheel.upkeep.migration import migrate, plan_migration
 from flywheel.upkeep.verify import verify
 
 STORE = Path(__file__).parent / "data/store-2.tar.xz"
-"""Iterations 0 and 1 of the stored world, turned by flywheel at bcda355."""
+"""Iterations 0 and 1 of the stored world, turned by flywheel as it was before stores had a name."""
 TOKEN = {"digest": "0" * 64, "scopes": ["read"], "expires_at": None}
 
 

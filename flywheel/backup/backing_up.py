@@ -11,7 +11,7 @@ from flywheel.backup.parallel import each
 from flywheel.backup.point import Copy, Point
 from flywheel.backup.vault import Vault
 from flywheel.core.code_version import CODE_VERSION
-from flywheel.core.errors import ConfigError, ConflictError, NotFoundError, StoreError
+from flywheel.core.errors import ConfigError, ConflictError, NotFoundError, StoreError, StoreUnavailableError
 from flywheel.store import identity, layout
 from flywheel.store.sealed import unseal
 from flywheel.store.whole import Store
@@ -62,7 +62,9 @@ def verify_point(vault: Vault, point: Point, progress: Progress = lambda what, d
     def problem(digest: str) -> str | None:
         try:
             vault.get(digest)
-        except (NotFoundError, StoreError) as failure:
+        except StoreUnavailableError:
+            raise
+        except StoreError as failure:
             return str(failure)
         return None
 

@@ -60,7 +60,7 @@ def cut(store: Store) -> Cut:
         promised |= _bundle(store, policy_id, versions)
     needed: set[str] = set()
     for name, table in store.tables.items():
-        counting = versions.get(name, set()) | ({newest[name]} - {None})
+        counting = versions.get(name, set()) | {version for version in [newest[name]] if version is not None}
         if counting:
             promised |= _log(name, max(counting), listed) | _files(table, counting)
             needed |= _files(table, {max(counting)}).keys()
