@@ -22,7 +22,7 @@ from flywheel.report.results import build_report
 from flywheel.report.schema import Report
 from flywheel.store.episodes import DeltaEpisodes
 from flywheel.store.identity import claim, configuration
-from flywheel.store.objects import open_objects
+from flywheel.store.objects import Objects, open_objects
 from flywheel.store.probe import prove_put_if_absent
 from flywheel.store.records import JsonRecords
 from flywheel.store.retries import Patience
@@ -46,10 +46,15 @@ def check(config: Config, store: str) -> None:
     ConfigError, StoreError.
     """
     suites.check(config.suites)
-    objects = open_objects(store, patience=Patience(deadline_s=config.storage.deadline_s))
-    prove_put_if_absent(objects)
+    prove_put_if_absent(_objects(config, store))
+    own(config, store)
+
+
+def own(config: Config, store: str) -> None:
+    """The store is this configuration's from now on, or is already. ConfigError, StoreError: it is another's, or of
+    another schema version."""
     claim(
-        objects,
+        _objects(config, store),
         config.model_dump(mode="json"),
         created_by=CODE_VERSION,
         free_keys=FREE_KEYS,
@@ -194,3 +199,7 @@ def num_gpus(resources: ResourcesConfig) -> int:
 def num_places(resources: ResourcesConfig) -> int:
     """Logical CPUs of an embedded Ray. Stages take turns on the cores, so their processes may outnumber them."""
     return resources.num_collectors + resources.num_train_workers + 3
+
+
+def _objects(config: Config, store: str) -> Objects:
+    return open_objects(store, patience=Patience(deadline_s=config.storage.deadline_s))

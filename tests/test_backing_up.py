@@ -15,7 +15,8 @@ from flywheel.store.whole import open_store
 from flywheel.upkeep.repair import plan_repair, repair
 from flywheel.upkeep.verify import verify
 
-NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
+NOW = datetime(2024, 1, 2, 12, tzinfo=UTC)
+"""Long ago: what was written since is young."""
 
 
 @pytest.fixture
@@ -39,7 +40,7 @@ def durable(root):
 def test_a_point_holds_the_whole_store_and_becomes_it_again(store, folder, vault, tmp_path):
     made = back_up(store, vault, now=NOW)
     assert made.point == vault.point()
-    assert made.point.name == "20261126T120000.000Z"
+    assert made.point.name == "20240102T120000.000Z"
     found = restored(vault, tmp_path / "restored")
     assert tree(tmp_path / "restored") == durable(folder)
     assert verify(found).findings == ()
@@ -69,7 +70,7 @@ def test_only_what_another_iteration_made_is_copied(tmp_path, vault):
 
 def test_points_are_later_than_those_before_whatever_the_clock_says(store, vault):
     names = [back_up(store, vault, now=NOW - timedelta(hours=hours)).point.name for hours in (0, 0, 5)]
-    assert names == [f"20261126T120000.00{number}Z" for number in range(3)]
+    assert names == [f"20240102T120000.00{number}Z" for number in range(3)]
 
 
 def test_a_vault_holds_points_of_one_store(store, vault, tmp_path):
@@ -78,6 +79,21 @@ def test_a_vault_holds_points_of_one_store(store, vault, tmp_path):
     with pytest.raises(ConfigError, match="points of another store"):
         back_up(other, vault, now=NOW)
     assert len(vault.names()) == 1
+
+
+class Blind(Vault):
+    """Empty, for who looks first."""
+
+    def newest(self):
+        return None
+
+
+def test_of_two_stores_that_begin_a_vault_at_once_one_is_refused(store, vault, tmp_path):
+    first = back_up(store, vault, now=NOW).point
+    other = StoredWorld(tmp_path / "other").store
+    with pytest.raises(ConfigError, match="another store was backed up to the same empty vault"):
+        back_up(other, Blind(objects=LocalFolder(root=tmp_path / "vault")), now=NOW + timedelta(hours=1))
+    assert vault.names() == [first.name]
 
 
 def test_a_store_is_no_vault(folder):
@@ -96,7 +112,7 @@ def test_what_is_damaged_is_refused_and_the_points_before_stay(store, folder, va
     flip(path, at=len(path.read_bytes()) // 2)
     with pytest.raises(StoreError, match=f"{path.name}.*damaged"):
         back_up(store, vault, now=NOW + timedelta(hours=1))
-    assert vault.names() == ["20261126T120000.000Z"]
+    assert vault.names() == ["20240102T120000.000Z"]
     assert verify_point(vault, vault.point()) == []
 
 
@@ -134,7 +150,7 @@ def test_a_damaged_backup_is_told_and_not_restored(store, vault, tmp_path):
     ]
     with pytest.raises(StoreError, match="damaged"):
         restored(vault, tmp_path / "restored")
-    with pytest.raises(ConfigError, match="is being restored from point 20261126T120000.000Z"):
+    with pytest.raises(ConfigError, match="is being restored from point 20240102T120000.000Z"):
         open_store(str(tmp_path / "restored"))
 
 
@@ -167,7 +183,7 @@ def test_there_is_a_point_or_there_is_none(store, vault):
     with pytest.raises(UnknownError, match="there is no backup"):
         vault.point()
     back_up(store, vault, now=NOW)
-    with pytest.raises(UnknownError, match=r"no point then; there are 20261126T120000\.000Z"):
+    with pytest.raises(UnknownError, match=r"no point then; there are 20240102T120000\.000Z"):
         vault.point("then")
 
 

@@ -12,6 +12,7 @@ from fakes import Notebook
 from mortal import KilledError
 from odd_store import OddStore
 from small import TASKS, small_config
+from stored import tree
 from world import contents
 
 from flywheel import wiring
@@ -22,6 +23,8 @@ from flywheel.core.errors import (
     ConfigError,
     EpisodeError,
     ForeignStoreError,
+    NewerSchemaError,
+    OlderStoreError,
     RecordExistsError,
     ResumeError,
     StoreError,
@@ -244,6 +247,20 @@ def test_a_store_of_another_configuration_is_refused(finished):
         wiring.check(
             small_config(train={**small_config().train.model_dump(mode="json"), "discount": 0.9}), str(finished)
         )
+
+
+@pytest.mark.parametrize(("version", "error"), [(2, OlderStoreError), (4, NewerSchemaError)])
+def test_a_store_of_another_schema_version_is_refused_whoever_comes(tmp_path, version, error):
+    wiring.own(small_config(), str(tmp_path))
+    path = tmp_path / "flywheel.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "schema_version": version}))
+    before = tree(tmp_path)
+    for comes in (wiring.own, wiring.check):
+        with pytest.raises(error):
+            comes(small_config(), str(tmp_path))
+    with pytest.raises(error):
+        wiring.plan_of(str(tmp_path))
+    assert tree(tmp_path) == before
 
 
 def test_how_long_and_on_what_it_runs_may_change(finished):

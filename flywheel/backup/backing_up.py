@@ -50,9 +50,14 @@ def back_up(
     for _ in range(ATTEMPTS):
         base = vault.newest()
         made = _attempt(store, vault, base, now=now, progress=progress)
-        if base is None or base.name in vault.names():
+        names = vault.names()
+        if base is not None and base.name in names:
+            return made
+        if base is None and all(vault.point(name).store_id == made.point.store_id for name in names):
             return made
         vault.remove(made.point.name)
+        if base is None:
+            raise ConfigError("another store was backed up to the same empty vault at once: give each its own")
     raise ConflictError("points were pruned while this one was made; try again when nobody prunes")
 
 

@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from ray import serve
 from ray.exceptions import RayError
 
+from flywheel import wiring
 from flywheel.api.application import create_app
 from flywheel.config import parse
 from flywheel.hosting.description import CONTROL
@@ -48,6 +49,7 @@ def application(args: dict[str, Any]) -> Any:
 
     def build() -> FastAPI:
         output.start("api")
+        wiring.own(config, store)  # Before there is a supervisor that would work on another's store.
         return create_app(open_plane(config, store, RayWatch(ensure(config, store))))
 
     deployment: Any = serve.deployment(
