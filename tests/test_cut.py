@@ -1,8 +1,10 @@
 """A backup of a store that others write to: whenever it looks, it is a state that goes on as if nothing had been."""
 
+import json
 import shutil
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from threading import Lock, Thread
 
 import pytest
@@ -16,6 +18,9 @@ from flywheel.backup.backing_up import back_up
 from flywheel.backup.cut import cut
 from flywheel.backup.restoring import restore
 from flywheel.backup.vault import Vault
+from flywheel.core.control import Control
+from flywheel.core.entry import Entry, entry_key
+from flywheel.core.iteration import Stage
 from flywheel.store.folder import LocalFolder
 from flywheel.store.whole import open_store
 from flywheel.upkeep.compaction import compact, plan_compaction
@@ -93,6 +98,53 @@ def gone_on(root, vault, name=None):
     return contents(world.ports()), found
 
 
+@pytest.fixture(scope="module")
+def later(pretrained, tmp_path_factory):
+    """The same store after two more iterations. Nobody writes there."""
+    root = shutil.copytree(pretrained, tmp_path_factory.mktemp("later") / "store")
+    StoredWorld(root).run()
+    return root
+
+
+def made_by(taken, root):
+    """(Iteration, stage) of all that stages made and that belongs to the moment: records, and commits of the tables."""
+    for key in taken.promised:
+        if key.startswith("records/iterations/"):
+            number, stage = key.removesuffix(".json").split("/")[-2:]
+            yield int(number), stage
+        elif "_delta_log/" in key and key.endswith(".json"):
+            actions = [json.loads(line) for line in (root / key).read_text().splitlines()]
+            names = [action["txn"]["appId"] for action in actions if "txn" in action]
+            yield from ((int(name.split("-")[0]), name.split("-")[1]) for name in names if "final" not in name)
+
+
+def known(taken, root):
+    """(Iteration, stage) that the chronicle knows to be over or under way."""
+    records = open_store(str(root)).records
+    entries = [Entry.of(records.read(entry_key(number))) for number in range(taken.num_entries)]
+    for number, status in Control().after(entries).iterations.items():
+        order = [stage for stage in Stage if stage is not (Stage.COLLECT if number == 0 else Stage.INGEST)]
+        yield from ((number, str(stage)) for stage in order[: len(status.stages) + 1])
+
+
+def test_whenever_others_write_nothing_is_missing_and_nothing_is_further_than_the_chronicle(
+    pretrained, later, tmp_path
+):
+    at, num_entries = 0, set()
+    while True:
+        root = shutil.copytree(pretrained, tmp_path / str(at))
+        act = partial(shutil.copytree, later, root, dirs_exist_ok=True)
+        store, objects = interrupted_store(root, at=at, act=act)
+        taken = cut(store)
+        if at >= objects.num_looks:
+            break
+        assert [key for key in taken.promised if not (root / key).exists()] == []
+        assert set(made_by(taken, root)) <= set(known(taken, root))
+        num_entries.add(taken.num_entries)
+        at += 1
+    assert len(num_entries) == 2
+
+
 def looks_of_a_cut(root):
     """How often a cut of the finished store looks."""
     store, objects = interrupted_store(root, at=-1, act=None)
@@ -100,7 +152,7 @@ def looks_of_a_cut(root):
     return objects.num_looks
 
 
-@pytest.mark.parametrize("share", [0.0, 0.05, 0.4, 0.9])
+@pytest.mark.parametrize("share", [0.05, 0.4])
 def test_whatever_another_iteration_writes_meanwhile_is_in_it_wholly_or_as_a_crash_leaves_it(
     world, vault, tmp_path, undisturbed, share
 ):
@@ -112,7 +164,7 @@ def test_whatever_another_iteration_writes_meanwhile_is_in_it_wholly_or_as_a_cra
     assert [finding for finding in found if finding.kind is not Kind.LEFTOVER] == []
 
 
-@pytest.mark.parametrize("moment", range(4, 60, 11))
+@pytest.mark.parametrize("moment", [15, 37])
 def test_a_stage_that_is_under_way_is_made_again(world, vault, tmp_path, undisturbed, moment):
     with pytest.raises(KilledError):
         loop.run(mortal(world.ports(), Clock(dies_at=moment)), iterations=ITERATIONS)
