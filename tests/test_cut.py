@@ -20,7 +20,8 @@ from flywheel.backup.restoring import restore
 from flywheel.backup.vault import Vault
 from flywheel.core.control import Control
 from flywheel.core.entry import Entry, entry_key
-from flywheel.core.iteration import Stage
+from flywheel.core.iteration import Stage, record_key
+from flywheel.store import layout
 from flywheel.store.folder import LocalFolder
 from flywheel.store.whole import open_store
 from flywheel.upkeep.compaction import compact, plan_compaction
@@ -118,13 +119,27 @@ def made_by(taken, root):
             yield from ((int(name.split("-")[0]), name.split("-")[1]) for name in names if "final" not in name)
 
 
-def known(taken, root):
-    """(Iteration, stage) that the chronicle knows to be over or under way."""
+def iterations(taken, root):
+    """As the chronicle of the moment knows them."""
     records = open_store(str(root)).records
     entries = [Entry.of(records.read(entry_key(number))) for number in range(taken.num_entries)]
-    for number, status in Control().after(entries).iterations.items():
+    return Control().after(entries).iterations.items()
+
+
+def known(taken, root):
+    """(Iteration, stage) that are over or under way."""
+    for number, status in iterations(taken, root):
         order = [stage for stage in Stage if stage is not (Stage.COLLECT if number == 0 else Stage.INGEST)]
         yield from ((number, str(stage)) for stage in order[: len(status.stages) + 1])
+
+
+def recorded(taken, root):
+    """Keys that must be there."""
+    for number, status in iterations(taken, root):
+        yield from (layout.record(record_key(number, stage)) for stage in status.stages)
+        if Stage.TRAIN in status.stages:
+            yield f"{layout.policy(f'policy-{number:04d}')}{layout.MANIFEST}"
+    yield from (layout.record(entry_key(number)) for number in range(taken.num_entries))
 
 
 def test_whenever_others_write_nothing_is_missing_and_nothing_is_further_than_the_chronicle(
@@ -140,6 +155,7 @@ def test_whenever_others_write_nothing_is_missing_and_nothing_is_further_than_th
             break
         assert [key for key in taken.promised if not (root / key).exists()] == []
         assert set(made_by(taken, root)) <= set(known(taken, root))
+        assert set(recorded(taken, root)) <= taken.promised.keys()
         num_entries.add(taken.num_entries)
         at += 1
     assert len(num_entries) == 2
