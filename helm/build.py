@@ -1,0 +1,97 @@
+"""Writes what the chart has from elsewhere: its README and schema from values.yaml, dashboards and alerts as they are.
+
+python -m helm.build
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from flywheel.config import Config
+from helm.values import Value, read
+
+FOLDER = Path(__file__).parent / "flywheel"
+REPOSITORY = FOLDER.parent.parent
+QUANTITY = r"^[0-9]+(\.[0-9]+)?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$"
+
+Schema = dict[str, Any]
+SCALARS: dict[str, Schema] = {
+    "string": {"type": "string"},
+    "int": {"type": "integer", "minimum": 0},
+    "bool": {"type": "boolean"},
+    "quantity": {"type": "string", "pattern": QUANTITY},
+    "object": {"type": "object"},
+    "map": {"type": "object", "additionalProperties": {"type": "string"}},
+    "list": {"type": "array", "items": {"type": "object"}},
+    "strings": {"type": "array", "items": {"type": "string"}},
+    "loop": {"$ref": "#/$defs/Loop"},
+    "resources": {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {
+            part: {"type": "object", "additionalProperties": {"type": ["string", "integer"]}}
+            for part in ("requests", "limits")
+        },
+    },
+}
+
+
+def built() -> dict[str, str]:
+    """What should be in the chart's folder, by path."""
+    values = read((FOLDER / "values.yaml").read_text(encoding="utf-8"))
+    copies = {
+        f"files/{kind}/{path.name}": path.read_text(encoding="utf-8")
+        for kind, folder in {"dashboards": "json", "rules": "rules"}.items()
+        for path in sorted((REPOSITORY / "dashboards" / folder).iterdir())
+        if path.is_file()
+    }
+    return {"README.md": readme(values), "values.schema.json": f"{json.dumps(schema(values), indent=1)}\n", **copies}
+
+
+def schema(values: list[Value]) -> Schema:
+    """JSON Schema of the values, which knows every setting of the loop and refuses all else."""
+    root = _closed()
+    for value in values:
+        place = root
+        for name in value.path[:-1]:
+            place = place["properties"].setdefault(name, _closed())
+        place["properties"][value.path[-1]] = {**_shape(value.kind), "description": value.text}
+    loop = Config.model_json_schema()
+    definitions = {**loop.pop("$defs"), "Loop": loop}
+    return {"$schema": "http://json-schema.org/draft-07/schema#", "title": "flywheel", **root, "$defs": definitions}
+
+
+def readme(values: list[Value]) -> str:
+    """A table of all values under an introduction."""
+    rows = [f"| `{'.'.join(value.path)}` | {_shown(value)} | {_escaped(value.text)} |" for value in values]
+    head = (FOLDER.parent / "introduction.md").read_text(encoding="utf-8")
+    return "\n".join([head, "| value | default | meaning |", "|---|---|---|", *rows, ""])
+
+
+def _closed() -> Schema:
+    return {"type": "object", "additionalProperties": False, "properties": {}}
+
+
+def _shape(kind: str) -> Schema:
+    return SCALARS[kind] if kind in SCALARS else {"type": "string", "enum": kind.split(" | ")}
+
+
+def _shown(value: Value) -> str:
+    if value.kind == "loop":
+        return "three tasks of Meta-World"
+    return f"`{_escaped(json.dumps(value.default))}`"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def main() -> None:
+    for name, text in built().items():
+        path = FOLDER / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
