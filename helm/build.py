@@ -56,9 +56,25 @@ def schema(values: list[Value]) -> Schema:
         for name in value.path[:-1]:
             place = place["properties"].setdefault(name, _closed())
         place["properties"][value.path[-1]] = {**_shape(value.kind), "description": value.text}
-    loop = Config.model_json_schema()
+    loop = _told_apart(Config.model_json_schema())
     definitions = {**loop.pop("$defs"), "Loop": loop}
     return {"$schema": "http://json-schema.org/draft-07/schema#", "title": "flywheel", **root, "$defs": definitions}
+
+
+def _told_apart(schema: Any) -> Any:
+    """Alternatives that a word tells apart become conditions: a typo is then told of one of them, not of all."""
+    if isinstance(schema, list):
+        return [_told_apart(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    found = {key: _told_apart(value) for key, value in schema.items()}
+    if "discriminator" not in found:
+        return found
+    word, shapes = found["discriminator"]["propertyName"], found["discriminator"]["mapping"]
+    conditions = [
+        {"if": {"properties": {word: {"const": value}}}, "then": {"$ref": shape}} for value, shape in shapes.items()
+    ]
+    return {"type": "object", "required": [word], "properties": {word: {"enum": list(shapes)}}, "allOf": conditions}
 
 
 def readme(values: list[Value]) -> str:

@@ -128,3 +128,13 @@ def test_a_cluster_without_kuberay_is_told_what_it_lacks(helm: str):
         "--set=ray.existing.url=http://r",
     )
     assert render(*ENOUGH, *existing, helm=helm, known=())
+
+
+def test_the_notes_name_what_there_is():
+    """By Helm 4: Helm 3 prints none without a cluster."""
+    said = run("install", "wheel", str(CHART), "--dry-run=client", "--set=ray.requireCrds=false", *ENOUGH)
+    notes = said.partition("NOTES:")[2]
+    for there in ("rayservice/wheel-flywheel ", "service/wheel-flywheel-serve-svc ", "get secret wheel-flywheel-api "):
+        assert there in notes
+    assert "<no value>" not in said
+    assert "%!" not in notes
