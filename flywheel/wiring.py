@@ -46,6 +46,14 @@ def check(config: Config, store: str) -> None:
     ConfigError, StoreError.
     """
     suites.check(config.suites)
+    take(config, store)
+
+
+def take(config: Config, store: str) -> None:
+    """The store can be relied on, and is this configuration's from now on, or was before.
+
+    ConfigError: it is another one's. StoreError.
+    """
     objects = open_objects(store, patience=Patience(deadline_s=config.storage.deadline_s))
     prove_put_if_absent(objects)
     claim(

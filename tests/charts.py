@@ -4,6 +4,7 @@ import json
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -42,10 +43,10 @@ def run(*arguments: str, helm: str = HELMS[-1]) -> str:
     return done.stdout
 
 
-def render(*arguments: str, helm: str = HELMS[-1], known: Sequence[str] = KNOWN) -> list[Manifest]:
+def render(*arguments: str, helm: str = HELMS[-1], known: Sequence[str] = KNOWN, chart: Path = CHART) -> list[Manifest]:
     """All objects of the chart. RefusedError: it has none, and says why."""
     asked = [f"--api-versions={kind}" for kind in known]
-    text = run("template", RELEASE, str(CHART), f"--namespace={NAMESPACE}", *asked, *arguments, helm=helm)
+    text = run("template", RELEASE, str(chart), f"--namespace={NAMESPACE}", *asked, *arguments, helm=helm)
     return [found for found in yaml.load_all(text, Loader=yaml.CSafeLoader) if found is not None]
 
 

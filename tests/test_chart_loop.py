@@ -2,11 +2,12 @@
 
 import json
 from copy import deepcopy
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from charts import CASES, CHART, Manifest, case, given, only, served
+from charts import CASES, CHART, Manifest, case, given, only, render, run, served
 from ray.serve.schema import ServeDeploySchema
 
 from flywheel.config import Config, parse
@@ -89,6 +90,13 @@ def test_an_upgrade_of_the_cluster_keeps_the_loop(path: str, value: Any):
 def test_what_is_beside_changes_neither(path: str, value: Any):
     after = only(given(MINIMAL, {path: value}), "RayService")
     assert after["spec"] == only(case(MINIMAL), "RayService")["spec"]
+
+
+def test_another_version_of_the_chart_alone_keeps_both(tmp_path: Path):
+    run("package", str(CHART), "--version=9.9.9", f"--destination={tmp_path}")
+    after = render("-f", str(CHART / "ci" / MINIMAL), chart=next(tmp_path.iterdir()))
+    assert only(after, "RayService")["spec"] == only(case(MINIMAL), "RayService")["spec"]
+    assert after != case(MINIMAL)
 
 
 def test_the_port_is_the_same_everywhere():

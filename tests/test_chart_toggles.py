@@ -4,7 +4,8 @@ import json
 from typing import Any
 
 import pytest
-from charts import CASES, Manifest, case, given, named, only, pods
+import yaml
+from charts import CASES, CHART, Manifest, case, given, named, only, pods
 
 MINIMAL, PRODUCTION, EXISTING = "minimal-values.yaml", "production-values.yaml", "existing-ray-values.yaml"
 BUNDLED, AIR_GAPPED, EVERYTHING = "bundled-s3-values.yaml", "air-gapped-values.yaml", "everything-values.yaml"
@@ -190,6 +191,15 @@ def test_what_is_scraped_has_the_labels_that_dashboards_and_alerts_go_by():
         "flywheel-endpoint": ("/policy/metrics", "serve", True),
         "flywheel-ray": ("/metrics", "metrics", False),
     }
+
+
+def test_of_rays_series_those_are_kept_that_a_prometheus_without_an_operator_keeps():
+    monitor = named(case(PRODUCTION))["PodMonitor/wheel-flywheel-ray"]
+    (endpoint,) = monitor["spec"]["podMetricsEndpoints"]
+    ours = [(rule["regex"], rule["action"]) for rule in endpoint["metricRelabelings"]]
+    prometheus = yaml.safe_load((CHART.parent.parent / "deploy" / "prometheus.yml").read_text(encoding="utf-8"))
+    (job,) = [job for job in prometheus["scrape_configs"] if job["job_name"] == "flywheel-ray"]
+    assert ours == [(rule["regex"], rule["action"]) for rule in job["metric_relabel_configs"]]
 
 
 def test_dashboards_are_found_by_grafana():

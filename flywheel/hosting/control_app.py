@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from ray import serve
 from ray.exceptions import RayError
 
+from flywheel import wiring
 from flywheel.api.application import create_app
 from flywheel.config import parse
 from flywheel.hosting.description import CONTROL
@@ -43,12 +44,16 @@ class RayWatch:
 
 
 def application(args: dict[str, Any]) -> Any:
-    """For Serve's declarative config. `config`: plain values; `store`: its URL."""
+    """For Serve's declarative config. `config`: plain values; `store`: its URL.
+
+    ConfigError, in its processes: the store is another configuration's. StoreError.
+    """
     config, store = parse(args["config"], origin="serve config"), args["store"]
 
     def build() -> FastAPI:
         output.start("api")
-        return create_app(open_plane(config, store, RayWatch(ensure(config, store))))
+        wiring.take(config, store)
+        return create_app(open_plane(config, store, RayWatch(ensure(args))))
 
     deployment: Any = serve.deployment(
         name=CONTROL,
