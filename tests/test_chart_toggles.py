@@ -193,6 +193,14 @@ def test_what_is_scraped_has_the_labels_that_dashboards_and_alerts_go_by():
     }
 
 
+def test_a_backup_is_one_at_a_time_of_the_store_that_the_loop_has():
+    job = only(case(PRODUCTION), "CronJob")["spec"]
+    (found,) = job["jobTemplate"]["spec"]["template"]["spec"]["containers"]
+    store, target = "s3://robots/arm-cell-3", "s3://robots-backup/arm-cell-3"
+    assert found["command"] == ["flywheel", "backup", "make", store, target, "--keep", "14"]
+    assert job["concurrencyPolicy"] == "Forbid"
+
+
 def test_of_rays_series_those_are_kept_that_a_prometheus_without_an_operator_keeps():
     monitor = named(case(PRODUCTION))["PodMonitor/wheel-flywheel-ray"]
     (endpoint,) = monitor["spec"]["podMetricsEndpoints"]
