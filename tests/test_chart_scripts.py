@@ -18,7 +18,8 @@ from flywheel.core.access import Scope
 from flywheel.core.control import IterationState
 
 MINIMAL, EXISTING = "minimal-values.yaml", "existing-ray-values.yaml"
-TIMEOUT_S = 60
+TIMEOUT_S = 360
+"""More than a whole iteration on a real Ray takes."""
 
 
 def ran(pod: Manifest, manifests: list[Manifest], folder: Path, env: Mapping[str, str]) -> tuple[int, str]:
