@@ -1,4 +1,4 @@
-"""Writes what the chart has from elsewhere: its README and schema from values.yaml, dashboards and alerts as they are.
+"""Writes the chart's README and the schema of its values, from values.yaml.
 
 python -m helm.build
 """
@@ -11,7 +11,6 @@ from flywheel.config import Config
 from helm.values import Value, read
 
 FOLDER = Path(__file__).parent / "flywheel"
-REPOSITORY = FOLDER.parent.parent
 QUANTITY = r"^[0-9]+(\.[0-9]+)?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$"
 
 Schema = dict[str, Any]
@@ -37,15 +36,9 @@ SCALARS: dict[str, Schema] = {
 
 
 def built() -> dict[str, str]:
-    """What should be in the chart's folder, by path."""
+    """What should be in the chart's folder, by name."""
     values = read((FOLDER / "values.yaml").read_text(encoding="utf-8"))
-    copies = {
-        f"files/{kind}/{path.name}": path.read_text(encoding="utf-8")
-        for kind, folder in {"dashboards": "json", "rules": "rules"}.items()
-        for path in sorted((REPOSITORY / "dashboards" / folder).iterdir())
-        if path.is_file()
-    }
-    return {"README.md": readme(values), "values.schema.json": f"{json.dumps(schema(values), indent=1)}\n", **copies}
+    return {"README.md": readme(values), "values.schema.json": f"{json.dumps(schema(values), indent=1)}\n"}
 
 
 def schema(values: list[Value]) -> Schema:
@@ -104,9 +97,7 @@ def _escaped(text: str) -> str:
 
 def main() -> None:
     for name, text in built().items():
-        path = FOLDER / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        (FOLDER / name).write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":
