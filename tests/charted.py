@@ -3,6 +3,7 @@ input closes: charted.py FILE, which holds `serveConfigV2`.
 """
 
 import sys
+from itertools import chain
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
@@ -36,7 +37,7 @@ if __name__ == "__main__":
     serving = yaml.safe_load(Path(sys.argv[1]).read_text(encoding="utf-8"))
     with RaySession(num_cpus=6):
         serve.start(http_options=serving["http_options"], logging_config={"log_level": "ERROR"})
-        for line in ["", *sys.stdin]:  # Each line is another file, as an upgrade has.
+        for line in chain([""], sys.stdin):  # Each line is another file, as an upgrade has.
             if name := line.strip():
                 serving = yaml.safe_load(Path(name).read_text(encoding="utf-8"))
             deploy(serving)

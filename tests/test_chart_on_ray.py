@@ -118,7 +118,9 @@ def test_an_upgrade_of_the_loop_goes_on_with_the_same_store(installed: Installed
         while wheel.config().settings["control"]["requests_per_minute"] != 599:
             assert monotonic() < deadline, "it goes on with the settings of before"
             sleep(POLL_S)
-        assert [one.state for one in wheel.iterations.all()] == [IterationState.SUCCEEDED]
+        (before,) = wheel.iterations.all()
+        assert before.state is IterationState.SUCCEEDED
         made = wheel.iterations.create(overrides={"train": {"num_updates": 10}})
         over = wheel.iterations.wait(made.number, timeout_s=300)
         assert over.state in {IterationState.SUCCEEDED, IterationState.REJECTED}, over.reason
+        assert over.owner != before.owner, "the supervisor still has the settings of before"
