@@ -46,13 +46,15 @@ def check(config: Config, store: str) -> None:
     ConfigError, StoreError.
     """
     suites.check(config.suites)
+    take(config, store)
+
+
+def take(config: Config, store: str) -> None:
+    """The store can be relied on, and is this configuration's from now on, or is already.
+
+    ConfigError: it is another one's. StoreError: it cannot be relied on, or is of another schema version.
+    """
     prove_put_if_absent(_objects(config, store))
-    own(config, store)
-
-
-def own(config: Config, store: str) -> None:
-    """The store is this configuration's from now on, or is already. ConfigError, StoreError: it is another's, or of
-    another schema version."""
     claim(
         _objects(config, store),
         config.model_dump(mode="json"),

@@ -45,7 +45,7 @@ class Seaweed:
         self._certificates = certificates
         # Not pytest's folder: the paths of Unix sockets must be short.
         self._folder = Path(tempfile.mkdtemp(prefix="weed-"))
-        self._ports = dict(zip(PORTS, _free_ports(len(PORTS)), strict=True))
+        self._ports = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
         self._process: subprocess.Popen[bytes] | None = None
         self._client = self._own_client()
         (self._folder / "s3.json").write_text(json.dumps(_identities()))
@@ -174,7 +174,7 @@ def _identities() -> dict[str, object]:
     return {"identities": [{"name": "tests", "credentials": keys, "actions": ["Admin"]}]}
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
     with ExitStack() as held:
         sockets = [held.enter_context(socket.socket()) for _ in range(count)]
         for some in sockets:

@@ -87,7 +87,7 @@ class TrainConfig(Section):
     compile: bool = False
     """Compile the update with torch.compile: worth it on a GPU and for long training."""
 
-    @field_validator("mixture", mode="before")
+    @field_validator("mixture", mode="before", json_schema_input_type=MixtureConfig | tuple[MixtureConfig, ...])
     @classmethod
     def _one_or_many(cls, value: Any) -> Any:
         return [value] if isinstance(value, dict | MixtureConfig) else value

@@ -44,13 +44,16 @@ class RayWatch:
 
 
 def application(args: dict[str, Any]) -> Any:
-    """For Serve's declarative config. `config`: plain values; `store`: its URL."""
+    """For Serve's declarative config. `config`: plain values; `store`: its URL.
+
+    ConfigError, in its processes: the store is another configuration's. StoreError.
+    """
     config, store = parse(args["config"], origin="serve config"), args["store"]
 
     def build() -> FastAPI:
         output.start("api")
-        wiring.own(config, store)  # Before there is a supervisor that would work on another's store.
-        return create_app(open_plane(config, store, RayWatch(ensure(config, store))))
+        wiring.take(config, store)  # Before there is a supervisor that would work on another's store.
+        return create_app(open_plane(config, store, RayWatch(ensure(args))))
 
     deployment: Any = serve.deployment(
         name=CONTROL,

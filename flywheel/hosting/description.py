@@ -1,5 +1,6 @@
 """Description: what Ray Serve is asked to run, in one place, because Serve ends whatever a description leaves out."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from flywheel.cluster.made import Made
@@ -14,12 +15,12 @@ BUILDER = "flywheel.hosting.control_app:application"
 
 def control_application(config: Config, store: str) -> dict[str, Any]:
     """The API. It starts the supervisor, which adds the policy endpoint."""
-    return {
-        "name": CONTROL,
-        "route_prefix": "/",
-        "import_path": BUILDER,
-        "args": {"config": config.model_dump(mode="json"), "store": store},
-    }
+    return control_with({"config": config.model_dump(mode="json"), "store": store})
+
+
+def control_with(args: Mapping[str, Any]) -> dict[str, Any]:
+    """The API with these arguments as they are: Serve starts it anew where 2.0 became 2, or a default was added."""
+    return {"name": CONTROL, "route_prefix": "/", "import_path": BUILDER, "args": dict(args)}
 
 
 def identify(config: Config, store: str) -> Made:

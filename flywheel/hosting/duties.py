@@ -1,12 +1,12 @@
 """Duties: what the supervisor looks after beside the wheel, and the endpoint that it shares with the API's Serve."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from flywheel import wiring
 from flywheel.cluster.serving import Neighbourhood, ServeEndpoint
 from flywheel.config import Config, Filmed
-from flywheel.hosting.description import control_application, identify
+from flywheel.hosting.description import control_with, identify
 from flywheel.hosting.plane import signing_key
 from flywheel.ports import Chronicle, Endpoint
 from flywheel.service.campaigns import Campaigns
@@ -22,15 +22,15 @@ from flywheel.store.chronicle import utc_now
 from flywheel.workshop import Workshop
 
 
-def endpoint_of(config: Config, store: str) -> ServeEndpoint:
-    """Beside the API, on the same port."""
+def endpoint_of(config: Config, store: str, api: Mapping[str, Any]) -> ServeEndpoint:
+    """Beside the API, on the same port. `api`: the arguments of its application, as Serve was given them."""
     control = config.control
     return ServeEndpoint(
         policies=wiring.POLICIES,
         store=store,
         host=control.host,
         port=control.port,
-        neighbours=Neighbourhood(identify=identify(config, store), applications=[control_application(config, store)]),
+        neighbours=Neighbourhood(identify=identify(config, store), applications=[control_with(api)]),
         num_replicas=control.endpoint_replicas,
         meter=wiring.METER,
         open_metrics=control.open_metrics,

@@ -1,18 +1,23 @@
 """The supervisor of the service: the Ray actor that turns what was asked for. It may die at any time."""
 
+import json
 import logging
 import os
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import replace
+from hashlib import sha256
 from threading import Thread
 from time import sleep
 from typing import Any
 
 import ray
+from ray._common.constants import HEAD_NODE_RESOURCE_NAME
 from ray.exceptions import RayError
+from ray.util import list_named_actors
 
 from flywheel import loop, wiring
-from flywheel.config import Config, Overrides, overridden
+from flywheel.config import Config, Overrides, overridden, parse
 from flywheel.core.control import IterationStatus
 from flywheel.core.errors import FlywheelError
 from flywheel.core.iteration import Iteration
@@ -35,6 +40,10 @@ from flywheel.store.writer import this_process
 from flywheel.workshop import Workshop
 
 NAME, NAMESPACE = "flywheel-supervisor", "flywheel"
+DIGITS = 12
+"""Of the arguments' digest in the name."""
+HEAD_SHARE = 0.001
+"""Of a resource that only the head has, one of it: as Ray Serve places its controller."""
 TICK_S = 1.0
 HARD_STOP_S = 7.0
 """What does not stop within this after it was told to is ended together with this process, which Ray starts again."""
@@ -75,8 +84,10 @@ class _Turning:
 class ServiceSupervisor:
     """Threads: one that turns, one that looks after campaigns, schedules and the endpoint, and those who ask."""
 
-    def __init__(self, *, config: Config, store: str) -> None:
+    def __init__(self, *, args: Mapping[str, Any]) -> None:
+        """`args`: of the API's application, as Serve was given them."""
         output.start("supervisor")
+        config, store = parse(args["config"], origin="serve config"), args["store"]
         self._parts = ExitStack()
         workshop = Workshop(config=config, store=store)
         self._chronicle = workshop.chronicle()
@@ -86,7 +97,7 @@ class ServiceSupervisor:
         )
         self._hearing = Hearing(started=self._pedal.stage_started)
         self._narration = self._parts.enter_context(Narration(store=store, others=self._hearing))
-        endpoint = endpoint_of(config, store)
+        endpoint = endpoint_of(config, store, args)
         ports = self._parts.enter_context(
             wiring.on_ray(config, store, self._narration.observer, brake=self._pedal, endpoint=endpoint, by=SUPERVISOR)
         )
@@ -150,24 +161,46 @@ class ServiceSupervisor:
             os._exit(1)
 
 
-def ensure(config: Config, store: str) -> Any:
-    """The supervisor of this Ray, started by whoever asks first. It outlives them, and Ray starts it again."""
+def ensure(args: Mapping[str, Any]) -> Any:
+    """The supervisor of these arguments on this Ray, started by whoever asks first.
+
+    It outlives them, and Ray starts it again. One of other arguments ends: what it turned goes on under these.
+    """
+    name = f"{NAME}-{sha256(json.dumps(args, sort_keys=True).encode()).hexdigest()[:DIGITS]}"
+    for other in _supervisors():
+        if other != name:
+            _stop(other)
+            with suppress(ValueError):
+                ray.kill(ray.get_actor(other, namespace=NAMESPACE))
     return (
         ray.remote(ServiceSupervisor)
         .options(
-            name=NAME,
+            name=name,
             namespace=NAMESPACE,
             lifetime="detached",
             get_if_exists=True,
             num_cpus=0,
+            # Where Serve always answers, and not on a node that may vanish at any time.
+            resources={HEAD_NODE_RESOURCE_NAME: HEAD_SHARE},
             max_restarts=-1,
             max_concurrency=16,
         )
-        .remote(config=config, store=store)
+        .remote(args=args)
     )
 
 
 def dismiss() -> None:
     """Before Ray ends: what the supervisor has under way outside of it is recorded. Nobody may be there."""
+    for name in _supervisors():
+        _stop(name)
+
+
+def _supervisors() -> Sequence[str]:
+    """Names. There is one, but for moments in which the settings change."""
+    known = list_named_actors(all_namespaces=True)
+    return [one["name"] for one in known if one["namespace"] == NAMESPACE and one["name"].startswith(NAME)]
+
+
+def _stop(name: str) -> None:
     with suppress(ValueError, RayError):
-        ray.get(ray.get_actor(NAME, namespace=NAMESPACE).stop.remote(), timeout=2 * DISMISSAL_S)
+        ray.get(ray.get_actor(name, namespace=NAMESPACE).stop.remote(), timeout=2 * DISMISSAL_S)
