@@ -1,7 +1,8 @@
-"""Keys: the first token of a service, without which it does not start."""
+"""Keys: secrets that an installation gives, and the first token of a service, without which it does not start."""
 
 import os
 import secrets
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
@@ -16,6 +17,22 @@ BOOTSTRAP = "FLYWHEEL_BOOTSTRAP_TOKEN"
 """The variable of an installation's first token, which may do everything."""
 
 
+def given(variable: str, environ: Mapping[str, str] = os.environ) -> str | None:
+    """The variable's value, or what the file that `<variable>_FILE` names holds: there no process list shows it.
+
+    ConfigError: both are set, or the file cannot be read.
+    """
+    value, path = environ.get(variable), environ.get(f"{variable}_FILE")
+    if not path:
+        return value
+    if value:
+        raise ConfigError(f"{variable} and {variable}_FILE are both set: keep one of them")
+    try:
+        return Path(path).read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError) as failure:
+        raise ConfigError(f"{variable}_FILE: {path}: {failure}") from failure
+
+
 def token_in(path: Path, *, chronicle: Chronicle, now: str) -> str:
     """The administrator's token that the file holds; a new one is made where it holds none that is valid.
 
@@ -25,14 +42,22 @@ def token_in(path: Path, *, chronicle: Chronicle, now: str) -> str:
         known = path.read_text(encoding="ascii").strip() if path.exists() else ""
         if known and _may_all(chronicle.control(), known, now=now):
             return known
-        secret = new_secret()
+    except (OSError, UnicodeDecodeError) as failure:
+        raise ConfigError(f"{path}: {failure}") from failure
+    secret = new_secret()
+    keep_token(path, secret)
+    _admit(chronicle, secret, name=f"local-{secrets.token_hex(4)}")
+    return secret
+
+
+def keep_token(path: Path, secret: str) -> None:
+    """Where this machine's commands find it, readable by this user alone. ConfigError: it cannot be written."""
+    try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
             file.write(secret + "\n")
-    except (OSError, UnicodeDecodeError) as failure:
+    except OSError as failure:
         raise ConfigError(f"{path}: {failure}") from failure
-    _admit(chronicle, secret, name=f"local-{secrets.token_hex(4)}")
-    return secret
 
 
 def require_token(*, chronicle: Chronicle, given: str | None, now: str) -> None:
