@@ -24,6 +24,8 @@ from containers import DOCKERFILE, ROOT, copied, environment, instructions, stag
 
 BASE, BUILD, IMAGE = stages(instructions(DOCKERFILE.read_text(encoding="utf-8")))
 USER = next(some.value.split(":")[0] for some in IMAGE if some.keyword == "USER")
+PYTHON = shutil.which("python3.11", path="/usr/local/bin:/usr/bin")
+"""Not that of a person, whose folder the image's user could not read."""
 SIOCSIFFLAGS, IFF_UP = 0x8914, 1
 
 
@@ -36,7 +38,8 @@ def install(folder: Path, torch_index: str) -> None:
             shutil.copytree(ROOT / path, target, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(ROOT / path, target)
-    subprocess.run([sys.executable, "-m", "venv", str(folder / "python")], check=True)
+    assert PYTHON is not None, "needs a Python 3.11 that all users can read"
+    subprocess.run([PYTHON, "-m", "venv", str(folder / "python")], check=True)
     path = f"{folder / 'python' / 'bin'}:{os.environ['PATH']}"
     began = time.monotonic()
     for step in (["dependencies", torch_index], ["flywheel"]):
