@@ -23,7 +23,7 @@ KINDS: Mapping[str, str] = {
     r"ServeReplica:flywheel": "policy endpoint",
     r"ray::_Collector": "collector",
     r"RayTrainWorker": "training worker",
-    r"TrainController": "Ray Train's controller",
+    r"TrainController|PlacementGroupCleaner": "Ray Train's controller",
     r"ProxyActor|ServeController|haproxy": "Ray Serve's proxy and controller",
     r"gcs_server|raylet|dashboard|autoscaler|log_monitor|Agent|ray::Autoscaling|ray::Orders|reaper": "Ray's own",
     r"ray::IDLE|default_worker": "a worker of Ray that waits",
