@@ -19,9 +19,9 @@ keep() { # NAME: writes standard input to it, unless it is there.
     fi
 }
 
-random | keep token         # of the API, which may do everything
-random | keep signing-key   # of webhooks
-random | keep grafana       # the password of Grafana's user admin
+{ printf fw_ && random; } | keep token   # of the API, which may do everything
+random | keep signing-key                # of webhooks
+random | keep grafana                    # the password of Grafana's user admin
 random | keep s3-secret
 secret=$(cat secrets/s3-secret)
 keep s3-credentials <<END

@@ -16,6 +16,7 @@ from seaweed import binary
 
 from flywheel.config import load
 from flywheel.config.control import ControlConfig
+from flywheel.core.access import PREFIX
 from flywheel.environments import suites
 from flywheel.hosting.host import scraped
 from flywheel.hosting.keys import BOOTSTRAP
@@ -111,6 +112,7 @@ def test_secrets_are_made_once_where_nobody_else_looks(tmp_path: Path):
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o644}
     assert len(made["signing-key"]) >= KEY_BYTES
+    assert made["token"].startswith(PREFIX)
     assert len({made[name] for name in ("token", "signing-key", "grafana", "s3-secret")}) == 4
     subprocess.run([script], check=True)
     assert {path.name: path.read_text() for path in folder.iterdir()} == made

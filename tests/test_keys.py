@@ -51,6 +51,13 @@ def test_without_a_token_nothing_starts():
         require_token(chronicle=told, given=None, now=NOW)
 
 
+def test_what_nobody_would_know_for_a_token_is_refused():
+    told = chronicle()
+    with pytest.raises(ConfigError, match=f"{BOOTSTRAP}: a token begins with fw_"):
+        require_token(chronicle=told, given="a-password", now=NOW)
+    assert not told.control().entries
+
+
 def test_a_token_that_is_given_is_admitted_once():
     told, secret = chronicle(), new_secret()
     for _ in range(2):

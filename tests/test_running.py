@@ -12,7 +12,7 @@ from small import NAME, small_settings
 
 from flywheel import services
 from flywheel.config import parse
-from flywheel.core.access import Scope, principal_of
+from flywheel.core.access import PREFIX, Scope, principal_of
 from flywheel.core.errors import ConfigError
 from flywheel.hosting.keys import BOOTSTRAP
 from flywheel.hosting.running import up
@@ -21,7 +21,7 @@ from flywheel.services import Service
 from flywheel.store.chronicle import utc_now
 from flywheel.workshop import Workshop
 
-SECRET = "a-secret-of-this-installation"
+SECRET = f"{PREFIX}of-this-installation"
 CONFIG = parse(small_settings(control={"port": 0}), origin="test")
 DEADLINE_S = 120.0
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
-from flywheel.core.access import Scope, digest_of, new_secret, principal_of
+from flywheel.core.access import PREFIX, Scope, digest_of, new_secret, principal_of
 from flywheel.core.commands import tokens
 from flywheel.core.control import Control
 from flywheel.core.entry import Draft
@@ -61,13 +61,18 @@ def keep_token(path: Path, secret: str) -> None:
 
 
 def require_token(*, chronicle: Chronicle, given: str | None, now: str) -> None:
-    """Admits the token that was given, if any. ConfigError: there is none, and nobody else could ask anything."""
+    """Admits the token that was given, if any.
+
+    ConfigError: it is none, or there is none and nobody else could ask anything.
+    """
     control = chronicle.control()
     if given:
+        if not given.startswith(PREFIX):
+            raise ConfigError(f"{BOOTSTRAP}: a token begins with {PREFIX}, so that one that leaked is recognised")
         if not _may_all(control, given, now=now):
             _admit(chronicle, given, name=f"bootstrap-{digest_of(given)[:8]}")
     elif not any(Scope.ADMIN in token.scopes and token.is_valid(now) for token in control.tokens.values()):
-        raise ConfigError(f"no token may administer this flywheel: set {BOOTSTRAP} to a secret of your own")
+        raise ConfigError(f"no token may administer this flywheel: set {BOOTSTRAP} to {PREFIX} and random text")
 
 
 def _may_all(control: Control, secret: str, *, now: str) -> bool:
