@@ -82,9 +82,17 @@ def test_nothing_is_reached_from_other_machines(name: str):
 
 @EACH
 def test_nobody_gains_privileges(name: str):
-    assert SERVICES[name]["security_opt"] == ["no-new-privileges:true"]
+    service = SERVICES[name]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert (service["read_only"], service["cap_drop"]) == (True, ["ALL"])
     # SeaweedFS's image begins as root, to own its folder.
-    assert name == "s3" or (SERVICES[name]["read_only"], SERVICES[name]["cap_drop"]) == (True, ["ALL"])
+    assert name == "s3" or "cap_add" not in service
+
+
+@EACH
+def test_nobody_takes_the_whole_machine(name: str):
+    assert re.fullmatch(r"\d+g", SERVICES[name]["mem_limit"])
+    assert SERVICES[name]["pids_limit"]
 
 
 @EACH
