@@ -44,8 +44,17 @@ def install(folder: Path, torch_index: str) -> None:
     began = time.monotonic()
     for step in (["dependencies", torch_index], ["flywheel"]):
         subprocess.run(["./install.sh", *step], cwd=source, check=True, env={**os.environ, "PATH": path})
+    unpinned = installed(folder) - set((ROOT / "constraints.txt").read_text(encoding="utf-8").lower().splitlines())
+    assert not unpinned, f"not as constraints.txt says: {', '.join(sorted(unpinned))}"
     size = sum(file.stat().st_size for file in (folder / "python").rglob("*") if file.is_file())
     print(f"installed in {time.monotonic() - began:.0f} s: {size / 1e9:.2f} GB")
+
+
+def installed(folder: Path) -> set[str]:
+    """`name==version` of everything but pip and flywheel itself, as constraints.txt spells it in lower case."""
+    command = [str(folder / "python" / "bin" / "python"), "-m", "pip", "freeze", "--all", "--exclude=pip"]
+    said = subprocess.run([*command, "--exclude=flywheel"], check=True, capture_output=True, text=True).stdout
+    return {line.partition("+")[0].lower() for line in said.splitlines()}
 
 
 def run(folder: Path, arguments: list[str]) -> int:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from containers import COMPOSE, DEPLOY, ROOT, compose, mounts, tool
+from containers import COMPOSE, DEPLOY, DOCKERFILE, ROOT, compose, mounts, tool
 from scraping import needs_prometheus
 from seaweed import binary
 
@@ -186,3 +186,11 @@ def test_the_objects_server_knows_its_flags():
         assert f"\n  {flag.partition('=')[0]} " in known.stdout + known.stderr or (
             f"\n  {flag.partition('=')[0]}\n" in known.stdout + known.stderr
         ), flag
+
+
+def test_who_has_no_internet_is_told_of_every_image():
+    told = (ROOT / "docs" / "install.md").read_text(encoding="utf-8")
+    for service in SERVICES.values():
+        assert f"`{service['image']}`" in told
+    (python,) = re.findall(r"^ARG PYTHON=(\S+)$", DOCKERFILE.read_text(encoding="utf-8"), re.MULTILINE)
+    assert f"`python:{python}`" in told
