@@ -84,6 +84,8 @@ def inside(folder: Path, arguments: list[str]) -> None:
             mount("-o", "remount,bind,ro", point)
     with socket.socket() as some:
         fcntl.ioctl(some, SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", IFF_UP))
+    for stream in (sys.stdout, sys.stderr):  # As runc does it: a container's user may open its own again.
+        os.fchown(stream.fileno(), int(USER), int(USER))
     os.chdir(data)
     unprivileged = ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups", "--no-new-privs"]
     variables = {name: value.replace("/data", data) for name, value in environment(IMAGE).items()}
