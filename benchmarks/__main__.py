@@ -12,6 +12,7 @@ from benchmarks import (
     curves,
     exporters,
     floors,
+    footprint,
     formats,
     gate,
     learner,
@@ -19,6 +20,7 @@ from benchmarks import (
     metrics,
     orchestration,
     promotions,
+    requests,
     scale,
 )
 
@@ -52,6 +54,10 @@ def main() -> None:
         exporters.measure()
     elif chosen.what == "acting":
         acting.measure()
+    elif chosen.what == "footprint":
+        footprint.measure(chosen.pid, seconds=chosen.seconds)
+    elif chosen.what == "requests":
+        requests.measure(chosen.store)
     elif chosen.what == "promotions":
         promotions.measure(chosen.store, num_pairs=chosen.pairs)
     else:
@@ -87,6 +93,11 @@ def _arguments() -> argparse.Namespace:
     kinds.add_parser("gate", help="of the promotion gate by simulation: false promotions and power")
     kinds.add_parser("metrics", help="what figures cost those that make them")
     kinds.add_parser("exporters", help="of metrics: live ones in the loop of updates, and a scrape of a long history")
+    running = kinds.add_parser("footprint", help="of a service that runs: memory and processor time of its processes")
+    running.add_argument("pid", type=int, help="of its keeper, as `flywheel up --json` prints it")
+    running.add_argument("--seconds", type=float, default=footprint.SECONDS)
+    asked = kinds.add_parser("requests", help="to S3: what the steps of an iteration ask for")
+    asked.add_argument("store", help="an empty one in S3; AWS_ENDPOINT_URL names its server")
     start = kinds.add_parser("chronicle", help="of reading the chronicle when a process starts")
     start.add_argument("stores", nargs="*", help="empty ones, S3 too; none: a folder is made")
     start.add_argument("--entries", type=int, default=chronicle.NUM_ENTRIES)

@@ -8,7 +8,7 @@ from chronicles import chronicle, doing
 from flywheel.core.access import Scope, digest_of, new_secret, principal_of
 from flywheel.core.commands import tokens
 from flywheel.core.errors import ConfigError
-from flywheel.hosting.keys import BOOTSTRAP, require_token, token_in
+from flywheel.hosting.keys import BOOTSTRAP, given, require_token, token_in
 
 NOW = "2026-01-05T09:30:00.000Z"
 
@@ -51,6 +51,13 @@ def test_without_a_token_nothing_starts():
         require_token(chronicle=told, given=None, now=NOW)
 
 
+def test_what_nobody_would_know_for_a_token_is_refused():
+    told = chronicle()
+    with pytest.raises(ConfigError, match=f"{BOOTSTRAP}: a token begins with fw_"):
+        require_token(chronicle=told, given="a-password", now=NOW)
+    assert not told.control().entries
+
+
 def test_a_token_that_is_given_is_admitted_once():
     told, secret = chronicle(), new_secret()
     for _ in range(2):
@@ -58,3 +65,18 @@ def test_a_token_that_is_given_is_admitted_once():
     require_token(chronicle=told, given=None, now=NOW)
     assert len(told.control().entries) == 1
     assert principal_of(secret, told.control().tokens.values(), now=NOW) is not None
+
+
+def test_a_secret_is_a_variable_or_what_a_file_holds(tmp_path):
+    path = tmp_path / "secret"
+    path.write_text("of a file\n")
+    assert given("KEY", {}) is None
+    assert given("KEY", {"KEY": "plain"}) == "plain"
+    assert given("KEY", {"KEY_FILE": str(path)}) == "of a file"
+
+
+def test_two_secrets_or_a_file_that_is_not_there_are_refused_by_their_names(tmp_path):
+    with pytest.raises(ConfigError, match="KEY and KEY_FILE are both set"):
+        given("KEY", {"KEY": "plain", "KEY_FILE": "there"})
+    with pytest.raises(ConfigError, match="KEY_FILE: .*/missing: "):
+        given("KEY", {"KEY_FILE": str(tmp_path / "missing")})

@@ -2,11 +2,12 @@
 
 import json
 import re
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import httpx2
@@ -44,6 +45,7 @@ SETTINGS = small_settings(
 WAIT_S = 300.0
 RAY_FOLDER = r"/[\w/-]*flywheel-ray-\w+"
 PROCESSES = {"keeper", "host", "api", "supervisor", "collector", "relabeler", "training worker", "endpoint"}
+STDERR = "foreground.jsonl"
 LOGS = {".log", ".out", ".err", ".jsonl"}
 
 
@@ -259,7 +261,7 @@ def test_the_console_operates_it(service: Service, client: Flywheel, token: str,
     assert (back.previous, back.reason, back.how) == (walked.candidate, "the day is over", "policy.rolled_back")
 
 
-def test_down_ends_everything_and_up_goes_on(service: Service, folder: Path):
+def test_down_ends_everything_and_up_in_the_foreground_goes_on(service: Service, folder: Path):
     ours = {*descendants(service.pid), service.pid}
     assert len(ours) > 5
     subprocess.run([*FLYWHEEL, "down", NAME], cwd=folder, check=True)
@@ -272,19 +274,38 @@ def test_down_ends_everything_and_up_goes_on(service: Service, folder: Path):
     lost = [folder / f"store/records/iterations/0000/{stage}.json" for stage in ("relabel", "evaluate")]
     for path in lost:
         path.unlink()
-    subprocess.run([*FLYWHEEL, "up", "given.yaml", "--store", "store"], cwd=folder, check=True)
-    up = services.read(NAME)
-    assert up is not None
-    with Flywheel(up.url, Path(up.token_file).read_text().strip()) as client:
-        assert client.deployments.live().policy_id == "policy-0000"
-    wait_for(lambda: _version(up) == "policy-0000", "the live version is served again")
-    wait_for(lambda: all(path.exists() for path in lost), "records of a finished iteration that were lost")
-    second = subprocess.run(
-        [*FLYWHEEL, "up", "given.yaml", "--store", "store"], cwd=folder, check=False, capture_output=True, text=True
-    )
-    assert second.returncode == 2
-    assert "is up at" in second.stderr
-    subprocess.run([*FLYWHEEL, "down", NAME], cwd=folder, check=True)
+    with in_the_foreground(folder) as process:
+        up = wait_for(lambda: services.read(NAME), "a service in the foreground")
+        assert up.pid == process.pid
+        wait_for(lambda: _version(up) == "policy-0000", "the live version is served again")
+        with Flywheel(up.url, Path(up.token_file).read_text().strip()) as client:
+            assert client.deployments.live().policy_id == "policy-0000"
+        wait_for(lambda: all(path.exists() for path in lost), "records of a finished iteration that were lost")
+        second = subprocess.run(
+            [*FLYWHEEL, "up", "given.yaml", "--store", "store"], cwd=folder, check=False, capture_output=True, text=True
+        )
+        assert second.returncode == 2
+        assert "is up at" in second.stderr
+        ours = descendants(process.pid)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(WAIT_S) == 0
+    wait_for(lambda: not any(is_alive(pid) for pid in ours), "the end of all processes")
+    assert services.read(NAME) is None
+    lines = [line for line in (folder / STDERR).read_text().splitlines() if line.startswith("{")]
+    assert {json.loads(line)["process"] for line in lines} >= {"keeper", "host", "api", "supervisor", "endpoint"}
+
+
+@contextmanager
+def in_the_foreground(folder: Path) -> Iterator["subprocess.Popen[bytes]"]:
+    """The service as a container runs it; it does not outlive the block."""
+    with (folder / STDERR).open("ab") as stderr:
+        command = [*FLYWHEEL, "up", "given.yaml", "--store", "store", "--foreground"]
+        process = subprocess.Popen(command, cwd=folder, stderr=stderr)
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait(WAIT_S)
 
 
 def _version(up: Service) -> str | None:

@@ -251,11 +251,11 @@ def test_a_store_of_another_configuration_is_refused(finished):
 
 @pytest.mark.parametrize(("version", "error"), [(2, OlderStoreError), (4, NewerSchemaError)])
 def test_a_store_of_another_schema_version_is_refused_whoever_comes(tmp_path, version, error):
-    wiring.own(small_config(), str(tmp_path))
+    wiring.take(small_config(), str(tmp_path))
     path = tmp_path / "flywheel.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "schema_version": version}))
     before = tree(tmp_path)
-    for comes in (wiring.own, wiring.check):
+    for comes in (wiring.take, wiring.check):
         with pytest.raises(error):
             comes(small_config(), str(tmp_path))
     with pytest.raises(error):

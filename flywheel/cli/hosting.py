@@ -2,6 +2,8 @@
 
 import json
 import sys
+from dataclasses import asdict
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated
@@ -19,18 +21,34 @@ MaybeConfig = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="One JSON document instead of lines.")]
 
 
-def up(config: MaybeConfig = DEMO, store: Store = None, as_json: Json = False) -> None:
+def up(
+    config: MaybeConfig = DEMO,
+    store: Store = None,
+    as_json: Json = False,
+    foreground: Annotated[
+        bool, typer.Option("--foreground", help="Be the service until SIGTERM, as a container wants it.")
+    ] = False,
+) -> None:
     """Start the service: REST API, policy endpoint and supervisor, on a Ray in place. It outlives this command."""
     checked = load(config)
-    service = import_module("flywheel.hosting.running").up(checked, store or f"runs/{checked.name}")
+    running = import_module("flywheel.hosting.running")
+    store = store or f"runs/{checked.name}"
+    if foreground:
+        announce = partial(_print, as_json=as_json, standing="starts")
+        raise typer.Exit(running.stay(checked, store, announce=announce))
+    _print(running.up(checked, store), as_json=as_json, standing="is up")
+    if not as_json:
+        print("next:  flywheel iterate, flywheel status --watch; flywheel down ends it")
+
+
+def _print(service: services.Service, *, as_json: bool, standing: str) -> None:
     if as_json:
-        print(json.dumps({name: getattr(service, name) for name in service.__dataclass_fields__}, indent=2))
+        print(json.dumps(asdict(service), indent=2), flush=True)
         return
-    print(f"{service.name} is up: {service.url}")
+    print(f"{service.name} {standing}: {service.url}")
     print(f"store: {service.store}")
     print(f"metrics: {service.url}/metrics; all that Prometheus should scrape: {service.targets_file}")
-    print(f"token: {service.token_file} (readable by you alone)")
-    print("next:  flywheel iterate, flywheel status --watch; flywheel down ends it")
+    print(f"token: {service.token_file} (readable by you alone)", flush=True)
 
 
 def down(name: Annotated[str | None, typer.Argument(help="Needed where several are up.")] = None) -> None:

@@ -41,12 +41,17 @@ def keep(command: Sequence[str], *, over: Event) -> int:
         over.wait(PAUSE_S)
 
 
+def hosting(asked: str) -> list[str]:
+    """The command that is a host of what the file asks for."""
+    return [sys.executable, "-m", "flywheel.hosting.host", asked]
+
+
 def main() -> None:
     output.start("keeper")
     over = Event()
     for stop in (signal.SIGTERM, signal.SIGINT):
         signal.signal(stop, lambda *_: over.set())
-    sys.exit(keep([sys.executable, "-m", "flywheel.hosting.host", sys.argv[1]], over=over))
+    sys.exit(keep(hosting(sys.argv[1]), over=over))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """The plane that the service's requests touch, made in the process that answers them."""
 
-import os
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -12,7 +11,7 @@ from flywheel.api.plane import Plane, Watch
 from flywheel.api.rates import Rates
 from flywheel.config import Config, OidcConfig
 from flywheel.core.control import Control
-from flywheel.hosting.keys import BOOTSTRAP, require_token
+from flywheel.hosting.keys import BOOTSTRAP, given, require_token
 from flywheel.lineage.tracer import Tracer
 from flywheel.metrics.state import StateMetrics
 from flywheel.service.signing import KEY_VARIABLE, service_key, signing_secret
@@ -27,7 +26,7 @@ def open_plane(config: Config, store: str, watch: Watch) -> Plane:
     """StoreError: the store cannot be read. ConfigError: nobody could ask anything."""
     workshop = Workshop(config=config, store=store)
     chronicle = workshop.chronicle()
-    require_token(chronicle=chronicle, given=os.environ.get(BOOTSTRAP), now=utc_now())
+    require_token(chronicle=chronicle, given=given(BOOTSTRAP), now=utc_now())
     return Plane(
         store=store,
         config=config,
@@ -62,7 +61,7 @@ def _identity(store: str, oidc: OidcConfig | None) -> Identify:
 
 def signing_key() -> bytes:
     """What the webhooks' secrets derive from. ConfigError: it is no secret, or cannot be kept."""
-    return service_key(given=os.environ.get(KEY_VARIABLE), folder=services.folder())
+    return service_key(given=given(KEY_VARIABLE), folder=services.folder())
 
 
 def identify_on(store: str, oidc: Mapping[str, Any] | None) -> Identify:

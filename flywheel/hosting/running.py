@@ -1,4 +1,4 @@
-"""Up and down: a service on this machine that outlives the command that started it."""
+"""Up and down: a service on this machine, which outlives the command that started it or is that command."""
 
 import json
 import os
@@ -6,9 +6,11 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 from time import monotonic, sleep
 
 import httpx2
@@ -18,7 +20,7 @@ from flywheel.cluster.session import NODE_ADDRESS
 from flywheel.config import Config
 from flywheel.core.errors import ConfigError, FlywheelError
 from flywheel.hosting import host, keeper
-from flywheel.hosting.keys import token_in
+from flywheel.hosting.keys import BOOTSTRAP, given, keep_token, require_token, token_in
 from flywheel.logs import output
 from flywheel.logs.lines import readable
 from flywheel.services import Service, is_alive
@@ -61,17 +63,8 @@ def up(config: Config, store: str) -> Service:
 
     FlywheelError: it does not start; the text has the end of its log.
     """
-    known = services.read(config.name)
-    if known is not None and known.is_up:
-        raise ConfigError(
-            f"{config.name} is up at {known.url}, process {known.pid}: `flywheel down {config.name}` ends it"
-        )
-    config = _with_port(config)
-    store = store if "://" in store else str(Path(store).resolve())
-    wiring.check(config, store)
+    config, store = _prepare(config, store)
     files = Files(name=config.name)
-    token_in(files.token, chronicle=Workshop(config=config, store=store).chronicle(), now=utc_now())
-    files.asked.write_text(json.dumps({"config": config.model_dump(mode="json"), "store": store}), encoding="utf-8")
     with open(files.log, "ab") as log:
         begins = files.log.stat().st_size
         process = subprocess.Popen(
@@ -82,24 +75,54 @@ def up(config: Config, store: str) -> Service:
             stderr=log,
             start_new_session=True,
         )
-    url = f"http://{config.control.host}:{config.control.port}"
-    service = Service(
-        name=config.name,
-        store=store,
-        url=url,
-        token_file=str(files.token),
-        pid=process.pid,
-        started_at=utc_now(),
-        targets_file=str(files.targets),
-    )
-    services.write(service)
+    service = _written(config, store, process.pid)
     try:
-        _await_ready(url, process, files.log, begins)
+        _await_ready(service.url, process, files.log, begins)
     except BaseException:
         _end(process.pid)
         services.remove(config.name)
         raise
     return service
+
+
+def stay(
+    config: Config,
+    store: str,
+    *,
+    announce: Callable[[Service], None],
+    hosting: Callable[[str], list[str]] = keeper.hosting,
+) -> int:
+    """Is the service until SIGTERM or SIGINT comes, as a container wants it: its processes log to its standard error.
+
+    `announce` is told of it before it answers. The exit code is 0 if it was told to end, 1 if hosts died too often, and
+    what a shell would say of the last host otherwise. ConfigError as of `up`.
+    """
+    over = Event()
+    for stop in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(stop, lambda *_: over.set())
+    config, store = _prepare(config, store)
+    files = Files(name=config.name)
+    os.environ.setdefault(output.VARIABLE, _log_for_all(files))
+    output.start("keeper")
+    announce(_written(config, store, os.getpid()))
+    try:
+        code = keeper.keep(hosting(str(files.asked)), over=over)
+    finally:
+        services.remove(config.name)
+    told_before_it_listened = over.is_set() and code == -signal.SIGTERM
+    if told_before_it_listened:
+        return 0
+    return code if code >= 0 else 128 - code
+
+
+def _log_for_all(files: Files) -> str:
+    """This process's standard error under a name that others can open; a socket has none, so then a file."""
+    path = f"/proc/{os.getpid()}/fd/{output.STDERR}"
+    try:
+        os.close(os.open(path, os.O_WRONLY | os.O_APPEND))
+    except OSError:
+        return str(files.log)
+    return path
 
 
 def down(name: str) -> Service:
@@ -116,6 +139,44 @@ def down(name: str) -> Service:
             raise FlywheelError(f"{name}: process {service.pid} did not end within {DOWN_TIMEOUT_S:.0f} s")
         sleep(POLL_S)
     services.remove(name)
+    return service
+
+
+def _prepare(config: Config, store: str) -> tuple[Config, str]:
+    """Both as the host gets them, in its file. ConfigError: it is up already, or something is in the way."""
+    known = services.read(config.name)
+    # In a container that starts again, this process may have the number of its predecessor.
+    if known is not None and known.is_up and known.pid != os.getpid():
+        raise ConfigError(
+            f"{config.name} is up at {known.url}, process {known.pid}: `flywheel down {config.name}` ends it"
+        )
+    config = _with_port(config)
+    store = store if "://" in store else str(Path(store).resolve())
+    wiring.check(config, store)
+    files = Files(name=config.name)
+    chronicle = Workshop(config=config, store=store).chronicle()
+    if bootstrap := given(BOOTSTRAP):
+        require_token(chronicle=chronicle, given=bootstrap, now=utc_now())
+        keep_token(files.token, bootstrap)
+    else:
+        token_in(files.token, chronicle=chronicle, now=utc_now())
+    files.asked.write_text(json.dumps({"config": config.model_dump(mode="json"), "store": store}), encoding="utf-8")
+    return config, store
+
+
+def _written(config: Config, store: str, pid: int) -> Service:
+    """For the commands that ask the service something."""
+    files = Files(name=config.name)
+    service = Service(
+        name=config.name,
+        store=store,
+        url=f"http://{config.control.host}:{config.control.port}",
+        token_file=str(files.token),
+        pid=pid,
+        started_at=utc_now(),
+        targets_file=str(files.targets),
+    )
+    services.write(service)
     return service
 
 
