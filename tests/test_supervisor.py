@@ -7,6 +7,7 @@ from fakes import Notebook
 from small import small_config
 
 from flywheel import supervisor, wiring
+from flywheel.core.iteration import Stage
 from flywheel.journal import Ending
 from flywheel.loop import run
 from flywheel.store.sealed import seal, unseal
@@ -35,16 +36,30 @@ def test_a_damaged_store_ends_a_run_as_wrong_input(copied):
     assert "iterations/0000/train.json: damaged or edited" in ending.message
 
 
-def test_an_iteration_of_another_release_ends_a_run_as_wrong_input(copied):
-    stages = copied / "records" / "iterations" / "0000"
+class KilledError(Exception):
+    """The process is gone."""
+
+
+class Killer(Notebook):
+    """Kills as the stage begins."""
+
+    def stage_started(self, iteration, stage):
+        if stage is Stage.RELABEL:
+            raise KilledError
+
+
+def test_an_iteration_of_another_release_ends_a_run_as_wrong_input(tmp_path):
+    store = str(tmp_path)
+    with pytest.raises(KilledError):
+        run(wiring.local(small_config(), store, Killer()), iterations=0)
+    stages = tmp_path / "records" / "iterations" / "0000"
     ingested = stages / "ingest.json"
     ingested.write_bytes(seal(unseal(ingested.read_bytes(), name="") | {"flywheel": "0.0.1"}, name=""))
-    (stages / "deploy.json").unlink()
-    owner = Supervisor(config=small_config(), store=str(copied))
+    owner = Supervisor(config=small_config(), store=store)
     refused = owner.run(iterations=0, until=None)
     assert refused.exit_code == 2
     assert "iteration 0, ingest: was recorded by flywheel 0.0.1" in refused.message
-    assert not (stages / "deploy.json").exists()
+    assert not (stages / "relabel.json").exists()
 
 
 def test_a_record_that_lacks_what_its_stage_produces_ends_a_run_as_a_failure(copied):
