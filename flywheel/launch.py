@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import ray
@@ -11,12 +12,14 @@ from ray.exceptions import RayActorError
 from rich.console import Console
 
 from flywheel import supervisor, wiring
+from flywheel.cluster.serving import check_free, end_serve
 from flywheel.cluster.session import RaySession
 from flywheel.config import Config
 from flywheel.core.code_version import CODE_VERSION
 from flywheel.display import Display
 from flywheel.journal import Ending
 from flywheel.report.table import print_table
+from flywheel.survey import check_nodes
 
 NEWS_INTERVAL_S = 0.25
 MAX_SUPERVISORS = 4
@@ -33,8 +36,11 @@ class Errand:
     accept_version: bool = False
 
 
-def run(config: Config, *, store: str, errand: Errand, console: Console) -> int:
-    """Turns the wheel and shows it; returns the exit code. Ends this process with 1 if Ray's head dies."""
+def run(config: Config, *, store: str, errand: Errand, console: Console, address: str | None = None) -> int:
+    """Turns the wheel and shows it; returns the exit code. Ends this process with 1 if an embedded Ray's head dies.
+
+    `address`: host:port of the Ray to run on; None: one of its own.
+    """
     wiring.check(config, store)
     num_tasks = sum(len(suite.tasks) for suite in config.suites)
     console.print(
@@ -46,14 +52,32 @@ def run(config: Config, *, store: str, errand: Errand, console: Console) -> int:
         soft_wrap=True,
     )
     places, gpus = wiring.num_places(config.resources), wiring.num_gpus(config.resources)
-    with RaySession(num_cpus=places, num_gpus=gpus) as session, session.watched(_leave):
-        ending = follow(partial(supervisor.start, config=config, store=store), errand, console)
+    with RaySession(num_cpus=places, num_gpus=gpus, address=address) as session, session.watched(_leave):
+        if address is None:
+            ending = follow(partial(supervisor.start, config=config, store=store), errand, console)
+        else:
+            ending = _follow_elsewhere(config, _everywhere(store), errand, console)
     if ending.exit_code:
         _complain(ending.message)
     else:
         print_table(wiring.report_of(config, store), console)
         _say_where(store, console)
     return ending.exit_code
+
+
+def _follow_elsewhere(config: Config, store: str, errand: Errand, console: Console) -> Ending:
+    """On a Ray that goes on when this process ends: nothing of ours stays there."""
+    check_nodes(store)
+    check_free(store)
+    try:
+        return follow(partial(supervisor.start, config=config, store=store), errand, console)
+    finally:
+        end_serve()
+
+
+def _everywhere(store: str) -> str:
+    """The store's name for processes in other folders."""
+    return store if "://" in store else str(Path(store).absolute())
 
 
 def report(store: str, console: Console) -> None:

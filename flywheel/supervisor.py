@@ -6,6 +6,7 @@ from typing import Any
 import ray
 
 from flywheel import loop, wiring
+from flywheel.cluster import nodes
 from flywheel.config import Config
 from flywheel.core.errors import (
     ConfigError,
@@ -53,5 +54,6 @@ class Supervisor:
 
 
 def start(*, config: Config, store: str) -> Any:
-    """The supervisor as an actor of the running Ray: one thread for the loop, one for those who ask."""
-    return ray.remote(Supervisor).options(num_cpus=0, max_concurrency=2).remote(config=config, store=store)
+    """The supervisor as an actor on Ray's head: one thread for the loop, one for those who ask."""
+    dressed = ray.remote(Supervisor).options(num_cpus=0, resources=nodes.ON_HEAD, max_concurrency=2)
+    return dressed.remote(config=config, store=store)

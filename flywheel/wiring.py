@@ -181,7 +181,7 @@ def on_ray(
             labels=workshop.labels,
             policies=workshop.policies,
             collectors=collectors,
-            relabeler=RayRelabeler(relabel=workshop.relabel, brake=brake),
+            relabeler=RayRelabeler(relabel=workshop.relabel, num_tasks=resources.num_collectors, brake=brake),
             trainer=trainer,
             endpoint=endpoint,
             reference=StoredPolicies(policies=workshop.policies),
@@ -199,8 +199,8 @@ def num_gpus(resources: ResourcesConfig) -> int:
 
 
 def num_places(resources: ResourcesConfig) -> int:
-    """Logical CPUs of an embedded Ray. Stages take turns on the cores, so their processes may outnumber them."""
-    return resources.num_collectors + resources.num_train_workers + 3
+    """Logical CPUs of an embedded Ray: collectors take one each, and all else takes turns with them on the cores."""
+    return resources.num_collectors
 
 
 def _objects(config: Config, store: str) -> Objects:

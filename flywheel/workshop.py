@@ -25,6 +25,7 @@ from flywheel.store.catalogue import DeltaCatalogue
 from flywheel.store.checkpoints import ObjectCheckpoints
 from flywheel.store.chronicle import RecordedChronicle
 from flywheel.store.episodes import DeltaEpisodes
+from flywheel.store.kept_files import of_this_machine
 from flywheel.store.labels import DeltaLabels
 from flywheel.store.logs import ObjectLogs
 from flywheel.store.objects import open_objects
@@ -116,7 +117,7 @@ class Workshop:
         return Collector(
             environment=suites.factory(self.config.suites),
             demonstrator=partial(suites.demonstrator_of, self.config.suites),
-            policies=self.policies,
+            policies=ObjectPolicies(objects=self.objects, kept=of_this_machine()),
             writer=self._writer(),
             num_environments=self.config.collect.num_environments,
         )
@@ -205,4 +206,4 @@ def _gate_rules(section: GateConfig) -> GateRules:
 
 def policies_of(store: str) -> Policies:
     """The policy versions of a store: what an endpoint's replicas need."""
-    return ObjectPolicies(objects=open_objects(store))
+    return ObjectPolicies(objects=open_objects(store), kept=of_this_machine())

@@ -3,10 +3,10 @@
 import json
 import os
 import signal
-import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from flywheel.workers.collecting import Collector
 
 TASK = Task(name="count/up", scene="count", instruction="count", rule=Recorded())
 FATES = "fates.json"
+POLL_S = 0.02
 BODY = Body(modalities={"count": Modality(width=2)}, differences={}, action_size=1, decision_s=0.5)
 
 
@@ -46,6 +47,8 @@ class Counting:
         if self._count == 2:
             self._strike(self._fates.get(str(self._seed)))
         ended = self._count == self.max_decisions
+        if ended:
+            (self._folder / f"made-{self._seed}").touch()
         success = ended and self._seed % 2 == 0
         return Transition(
             observation=self._observation(), reward=float(success), success=success, terminated=False, facts={}
@@ -58,7 +61,10 @@ class Counting:
         if fate == "raise":
             raise ValueError("the count is off")
         if fate == "hang":
-            threading.Event().wait()
+            Event().wait()
+        if fate is not None and fate.startswith("last of "):
+            while len(list(self._folder.glob("made-*"))) < int(fate.removeprefix("last of ")) - 1:
+                Event().wait(POLL_S)
         if fate == "die" or (fate == "die once" and self._first_time()):
             os.kill(os.getpid(), signal.SIGKILL)
 
@@ -111,7 +117,7 @@ class CountingCollectors:
 
 
 def decide_fates(folder: Path, fates: Mapping[int, str]) -> None:
-    """Seed -> `raise`, `hang`, `die` or `die once`, for the episodes that begin from now on."""
+    """Seed -> `raise`, `hang`, `die`, `die once`, or `last of N`, which waits for the others. For what begins later."""
     (folder / FATES).write_text(json.dumps(fates))
 
 

@@ -7,6 +7,7 @@ from fakes import MemoryPolicies
 
 from flywheel.core.errors import CheckpointError, RecordExistsError
 from flywheel.store.folder import LocalFolder
+from flywheel.store.kept_files import KeptFiles
 from flywheel.store.objects import open_objects
 from flywheel.store.policies import ObjectPolicies
 
@@ -175,3 +176,14 @@ def test_a_damaged_manifest_is_named_and_its_version_is_still_not_replaced(saved
 
 def test_policies_travel_to_other_processes(saved):
     assert pickle.loads(pickle.dumps(saved[0])).load("p0003") == FILES
+
+
+def test_of_a_version_that_was_loaded_on_this_machine_only_the_manifest_is_fetched_again(saved, tmp_path):
+    stored, _, weights = saved
+    policies = ObjectPolicies(objects=LocalFolder(root=tmp_path), kept=KeptFiles(folder=tmp_path / "kept"))
+    assert policies.load("p0003") == FILES
+    weights.unlink()
+    assert policies.load("p0003") == FILES
+    for looks_at_the_store in (policies.digests, stored.load):
+        with pytest.raises(CheckpointError, match="is missing"):
+            looks_at_the_store("p0003")

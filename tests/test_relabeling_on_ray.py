@@ -51,7 +51,7 @@ def test_tasks_side_by_side_label_as_one_process_does(
     made = [random_episode(number) for number in range(5)]
     version = episodes.commit([episodes.write(made)], transaction="episodes")
     listener = Listener()
-    parts = RayRelabeler(relabel=Relabel(tmp_path)).relabel(
+    parts = RayRelabeler(relabel=Relabel(tmp_path), num_tasks=2).relabel(
         [summary(episode) for episode in made], episodes_version=version, observer=listener
     )
     assert [part.num_rows for part in parts] == [4, 4, 2]
@@ -68,5 +68,5 @@ def test_tasks_side_by_side_label_as_one_process_does(
 def test_an_error_of_ours_comes_out_as_it_is(ray_session: RaySession, tmp_path: Path):
     missing = summary(random_episode(0))
     with pytest.raises(NotFoundError) as caught:
-        RayRelabeler(relabel=Relabel(tmp_path)).relabel([missing], episodes_version=3, observer=Listener())
+        RayRelabeler(relabel=Relabel(tmp_path), num_tasks=2).relabel([missing], episodes_version=3, observer=Listener())
     assert "Traceback" not in str(caught.value)

@@ -4,7 +4,7 @@ import pytest
 from counting import counting_requests
 from factories import random_episode
 
-from flywheel.cluster.shares import Share, split
+from flywheel.cluster.shares import Pending, Share, split
 from flywheel.core.episode import EpisodeRequest, EpisodeSummary
 from flywheel.ports import Part
 from flywheel.workers.collecting import summary
@@ -65,3 +65,34 @@ def test_a_collector_that_dies_while_writing_its_last_part_leaves_no_suspects():
         share.receive(finished(request))
     left = share.left(num_environments=2)
     assert [(seeds(one.requests), one.suspect) for one in left] == [([0, 1], False)]
+
+
+def test_when_the_machine_is_gone_all_that_is_not_written_is_made_again_and_nobody_is_suspect():
+    requests = counting_requests(5)
+    share = Share(requests)
+    for made in (finished(requests[1]), part(1), finished(requests[0])):
+        share.receive(made)
+    assert [(seeds(one.requests), one.suspect) for one in share.orphaned()] == [([0, 2, 3, 4], False)]
+    assert [(seeds(one.requests), one.suspect) for one in Share(requests[:1], suspect=True).orphaned()] == [([0], True)]
+    written = Share(requests[:1])
+    written.receive(finished(requests[0]))
+    written.receive(part(1))
+    assert written.orphaned() == []
+
+
+def test_what_is_given_back_is_the_later_half_of_what_nobody_has_begun():
+    pending = Pending(counting_requests(6))
+    taken = iter(pending)
+    assert next(taken).seed == 0
+    assert seeds(pending.give_back()) == [3, 4, 5]
+    assert seeds(pending.give_back()) == [2]
+    assert seeds(pending.give_back()) == [1]
+    assert list(taken) == pending.give_back() == []
+
+
+def test_requests_that_were_given_back_are_no_longer_the_shares():
+    requests = counting_requests(4)
+    share = Share(requests)
+    share.receive(finished(requests[0]))
+    share.release(requests[2:])
+    assert (seeds(share.requests), share.num_unfinished) == ([0, 1], 1)

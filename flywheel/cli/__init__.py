@@ -13,7 +13,7 @@ from rich.console import Console
 
 from flywheel.cli import backup, data, gate, hosting, lineage, remote
 from flywheel.cli.exits import WORDS, of_error
-from flywheel.cli.starting import DEMO, AcceptVersion, ConfigFile, Iterations, Seed, Store, Until, load
+from flywheel.cli.starting import DEMO, AcceptVersion, Address, ConfigFile, Iterations, Seed, Store, Until, load
 from flywheel.core.errors import FlywheelError
 
 app = typer.Typer(
@@ -52,10 +52,19 @@ def run(
     iterations: Iterations = None,
     until: Until = None,
     seed: Seed = None,
+    address: Address = None,
     accept_version: AcceptVersion = False,
 ) -> None:
     """Turn the wheel. The same command on the same store goes on where an interrupted run stopped."""
-    _run(config, store=store, iterations=iterations, until=until, seed=seed, accept_version=accept_version)
+    _run(
+        config,
+        store=store,
+        iterations=iterations,
+        until=until,
+        seed=seed,
+        address=address,
+        accept_version=accept_version,
+    )
 
 
 @app.command()
@@ -82,6 +91,7 @@ def _run(
     seed: int | None,
     iterations: int | None = None,
     until: float | None = None,
+    address: str | None = None,
     accept_version: bool = False,
 ) -> None:
     config = load(path)
@@ -93,7 +103,9 @@ def _run(
         until=config.until if until is None else until,
         accept_version=accept_version,
     )
-    exit_code = launch.run(config, store=store or f"runs/{config.name}", errand=errand, console=Console())
+    exit_code = launch.run(
+        config, store=store or f"runs/{config.name}", errand=errand, console=Console(), address=address
+    )
     raise typer.Exit(exit_code)
 
 

@@ -23,6 +23,14 @@ Until = Annotated[
 AcceptVersion = Annotated[
     bool, typer.Option("--accept-version", help="Go on with an iteration that another release of flywheel began.")
 ]
+Address = Annotated[
+    str | None,
+    typer.Option(
+        envvar="RAY_ADDRESS",
+        metavar="HOST:PORT",
+        help="The head of a Ray cluster to run on. Default: a Ray of its own, on this machine.",
+    ),
+]
 Seed = Annotated[int | None, typer.Option(min=0, help="Instead of the config's.")]
 
 DEMO = Path(__file__).parents[1] / "demo.yaml"

@@ -1,60 +1,31 @@
-"""Collectors as Ray actors. Plain Ray: RLlib's FaultTolerantActorManager cannot receive a stream of results.
+"""Collectors on Ray. Plain actors: RLlib's FaultTolerantActorManager cannot receive a stream of results.
 
 It fetches one result per call, so a collector that dies would take all episodes of its call with it.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from threading import Event
 from time import monotonic
 from typing import Any
 
 import ray
-import torch
-from ray.exceptions import RayActorError, RayTaskError
+from ray.exceptions import ActorUnavailableError, RayActorError, RayTaskError
 
+from flywheel.cluster import nodes
+from flywheel.cluster.crew import Crew, first_line
 from flywheel.cluster.shares import Share, split
 from flywheel.core.behaviour import Behaviour
 from flywheel.core.episode import EpisodeRequest, EpisodeSummary
 from flywheel.core.errors import EnvironmentFailure, FlywheelError
 from flywheel.core.rollout import failed_episode
-from flywheel.logs import output
 from flywheel.logs.about import about
 from flywheel.ports import Brake, CollectorCounts, EpisodeTable, Notice, Observer, Part, Spooled, unstopped
 from flywheel.workers.collecting import Collector, summary
 
-START_ATTEMPTS = 3
-"""A collector that dies whenever it starts is not started again."""
-ASIDE = "aside"
-"""The group of methods that are answered while a collector collects."""
 BRAKE_INTERVAL_S = 0.5
 STOP_TIMEOUT_S = 5.0
 """For collectors to write what they have; then they are killed."""
-START_TIMEOUT_S = 300.0
-"""A collector that has not started by then never will: there is no place for it."""
-
-
-class _Collector:
-    """The plain collector inside an actor."""
-
-    def __init__(self, make: Callable[[], Collector]) -> None:
-        output.start("collector")
-        torch.set_num_threads(1)
-        self._collector = make()
-        self._stopping = Event()
-
-    def collect(
-        self, requests: Sequence[EpisodeRequest], behaviour: Behaviour
-    ) -> Iterator[EpisodeSummary | Part | Notice]:
-        self._stopping.clear()
-        # A generator of its own: Ray sends values into this one, which must not reach what the collector yields from.
-        yield from (made for made in self._collector.collect(requests, behaviour, stopping=self._stopping.is_set))
-
-    @ray.method(concurrency_group=ASIDE)
-    def stop(self) -> None:
-        """What is being collected ends with the next episode."""
-        self._stopping.set()
 
 
 @dataclass
@@ -65,6 +36,10 @@ class _Running:
     stream: Any
     deadline: float
     """On the monotonic clock: it counts as hung if nothing came by then."""
+    has_begun: bool = False
+    """Something came."""
+    giving: Any = None
+    """The reference of the requests that it was asked to give back."""
 
 
 @dataclass
@@ -96,9 +71,10 @@ class _Collection:
 class RayCollectors:
     """`ports.Collectors` on long-lived actors: they start at the first use and stay until `close`.
 
-    A collector that dies, or yields nothing for `episode_timeout_s`, is replaced. What it had written stays; the rest
-    is made again, the requests in flight one by one, and one that brings a collector down alone becomes an episode
-    with an error.
+    Those that are ready go to work, and those that come later, on a node that was added, take over what others have
+    not begun. A collector that dies, or yields nothing for `episode_timeout_s`, is replaced. What it had written
+    stays; the rest is made again, the requests in flight one by one, and one that brings a collector down alone
+    becomes an episode with an error. Where the machine is gone nobody is to blame.
     """
 
     def __init__(
@@ -114,13 +90,11 @@ class RayCollectors:
     ) -> None:
         """`collector` is called in each actor; `num_cpus` are the places that one takes."""
         self._brake = brake
-        self._make, self._episodes = collector, episodes
+        self._crew = Crew(collector=collector, num_cpus=num_cpus)
+        self._episodes = episodes
         self._num_collectors, self._num_environments = num_collectors, num_environments
         self._episode_timeout_s = episode_timeout_s
-        dress: Any = ray.remote  # Ray's own types do not know of groups.
-        self._actor_class = dress(num_cpus=num_cpus, concurrency_groups={ASIDE: 1})(_Collector)
-        self._actors: dict[int, Any] = {}
-        self._num_lost, self._num_decisions = 0, 0
+        self._num_decisions = 0
         self._spooled: dict[int, Spooled] = {}
 
     def collect(
@@ -128,9 +102,12 @@ class RayCollectors:
     ) -> tuple[list[Part], list[EpisodeSummary]]:
         """Makes every requested episode exactly once, unless the brake stops it; summaries in the requests' order."""
         work = _Collection(behaviour, observer, len(requests), deque(split(requests, self._num_collectors)))
+        self._crew.begin()
         try:
-            self._start(range(len(work.waiting)))
             while work.waiting or work.running:
+                if work.waiting or self._to_be_relieved(work) is not None:
+                    self._crew.summon(min(self._num_collectors, len(requests)))
+                self._crew.muster(observer)
                 self._hand_out(work)
                 self._receive(work)
                 self._stop_if_told(work)
@@ -146,85 +123,86 @@ class RayCollectors:
 
     def counts(self) -> CollectorCounts:
         return CollectorCounts(
-            alive=len(self._actors),
-            lost=self._num_lost,
+            alive=len(self._crew.ready),
+            lost=self._crew.num_lost,
             num_decisions=self._num_decisions,
             spooled=tuple(some for some in list(self._spooled.values()) if some.num_parts),
         )
 
     def close(self) -> None:
         """Ends the actors; the next use starts new ones."""
-        for actor in self._actors.values():
-            ray.kill(actor)
-        self._actors, self._spooled = {}, {}
-
-    def _start(self, numbers: Sequence[int]) -> None:
-        """Returns when these collectors are ready; those that died since the last use, or as they start, are new."""
-        for _ in range(START_ATTEMPTS):
-            for number in numbers:
-                if number not in self._actors:
-                    self._actors[number] = self._actor_class.remote(self._make)
-            dead = self._dead(numbers)
-            if not dead:
-                return
-            for number in dead:
-                del self._actors[number]
-            self._num_lost += len(dead)
-        failure = next(iter(dead.values()))
-        raise EnvironmentFailure(f"a collector does not start: {failure}") from failure
-
-    def _dead(self, numbers: Sequence[int]) -> dict[int, RayActorError]:
-        """Those that will never be ready; the others are."""
-        starting = {self._actors[number].__ray_ready__.remote(): number for number in numbers}
-        _, late = ray.wait(list(starting), num_returns=len(starting), timeout=START_TIMEOUT_S)
-        if late:
-            raise EnvironmentFailure(
-                f"a collector did not start within {START_TIMEOUT_S:.0f} s: has Ray places for {len(self._actors)}?"
-            )
-        dead: dict[int, RayActorError] = {}
-        for reference, number in starting.items():
-            try:
-                ray.get(reference)
-            except RayActorError as failure:
-                dead[number] = failure
-        return dead
+        self._crew.dismiss()
+        self._spooled = {}
 
     def _hand_out(self, work: _Collection) -> None:
-        """Every idle collector gets a share, while there are any."""
-        for number, actor in self._actors.items():
-            if work.waiting and number not in work.running:
+        """Every idle collector gets a share while there are any, or a part of what another has not begun."""
+        for number, member in self._crew.ready.items():
+            if number in work.running:
+                continue
+            if work.waiting:
                 share = work.waiting.popleft()
-                stream = actor.collect.options(num_returns="streaming").remote(share.requests, work.behaviour)
+                stream = member.actor.collect.options(num_returns="streaming").remote(share.requests, work.behaviour)
                 work.running[number] = _Running(share, stream, monotonic() + self._episode_timeout_s)
+            elif (busiest := self._to_be_relieved(work)) is not None:
+                work.running[busiest].giving = self._crew.ready[busiest].actor.give_back.remote()
+
+    def _to_be_relieved(self, work: _Collection) -> int | None:
+        """The collector that has most to begin, of those that nobody relieves already."""
+        not_begun = {
+            number: running.share.num_unfinished - self._num_environments
+            for number, running in work.running.items()
+            if running.has_begun and running.giving is None
+        }
+        busiest = max(not_begun, key=lambda number: not_begun[number], default=None)
+        return busiest if busiest is not None and work.stops_at is None and not_begun[busiest] > 0 else None
 
     def _receive(self, work: _Collection) -> None:
-        """Waits for the next result or deadline, and deals with all of them that are there."""
-        pause = min(running.deadline for running in work.running.values()) - monotonic()
-        streams = [running.stream for running in work.running.values()]
-        ready, _ = ray.wait(streams, num_returns=1, timeout=min(max(0.0, pause), BRAKE_INTERVAL_S))
-        for number, running in list(work.running.items()):
-            if running.stream in ready:
-                self._receive_from(number, running, work)
-            elif monotonic() > running.deadline and not ray.wait([running.stream], timeout=0)[0]:
+        """Waits for the next result, deadline or collector, and deals with all of them that are there."""
+        running = list(work.running.values())
+        pause = min((some.deadline - monotonic() for some in running), default=BRAKE_INTERVAL_S)
+        awaited = [*(some.stream for some in running), *self._crew.starting]
+        awaited += [some.giving for some in running if some.giving is not None]
+        if not awaited:
+            return  # Those that did not start are summoned again.
+        ready, _ = ray.wait(awaited, num_returns=1, timeout=min(max(0.0, pause), BRAKE_INTERVAL_S))
+        for number, some in list(work.running.items()):
+            if some.giving in ready:
+                self._pass_on(some, work)
+            if some.stream in ready:
+                self._receive_from(number, some, work)
+            elif monotonic() > some.deadline and not ray.wait([some.stream], timeout=0)[0]:
                 self._replace(number, f"yielded nothing for {self._episode_timeout_s:g} s", work)
         work.report()
+
+    def _pass_on(self, running: _Running, work: _Collection) -> None:
+        """What a collector gave back waits for another one. One that died gave nothing."""
+        giving, running.giving = running.giving, None
+        try:
+            given: list[EpisodeRequest] = ray.get(giving)
+        except RayActorError:
+            return
+        if given:
+            running.share.release(given)
+            work.waiting.append(Share(given))
 
     def _stop_if_told(self, work: _Collection) -> None:
         """No new shares; those that run write what they have, or lose it with their collector."""
         if work.stops_at is None and self._brake() is not None:
             work.stops_at = monotonic() + STOP_TIMEOUT_S
-            work.waiting.clear()
             for number in work.running:
-                self._actors[number].stop.remote()
-        if work.stops_at is not None and monotonic() > work.stops_at:
-            for number, running in work.running.items():
-                self._end(number)
-                work.close(running.share)
-            work.running.clear()
+                self._crew.ready[number].actor.stop.remote()
+        if work.stops_at is not None:
+            work.waiting.clear()
+            if monotonic() > work.stops_at:
+                for number, running in work.running.items():
+                    self._lose(number)
+                    work.close(running.share)
+                work.running.clear()
 
     def _receive_from(self, number: int, running: _Running, work: _Collection) -> None:
         try:
             made = ray.get(next(running.stream))
+            running.has_begun = True
             running.deadline = monotonic() + self._episode_timeout_s
             if isinstance(made, Notice):
                 self._notice(number, made, work)
@@ -233,15 +211,21 @@ class RayCollectors:
             if isinstance(made, EpisodeSummary):
                 self._num_decisions += made.num_decisions
         except StopIteration:
+            if running.giving is not None:
+                self._pass_on(running, work)
             del work.running[number]
             work.close(running.share)
             self._tell_errors(running.share, work)
         except RayActorError as failure:
-            self._replace(number, f"died: {_first_line(failure)}", work)
+            self._replace(number, f"died: {first_line(failure)}", work, is_gone=self._is_gone(number, failure))
         except RayTaskError as failure:
             if isinstance(failure.cause, FlywheelError):
                 raise failure.cause from failure
             raise EnvironmentFailure(f"a collector failed: {failure.cause!r}") from failure
+
+    def _is_gone(self, number: int, failure: RayActorError) -> bool:
+        """Whether the machine is gone, and not only the process. Of one that vanishes Ray hears nothing any more."""
+        return isinstance(failure, ActorUnavailableError) or self._crew.ready[number].node not in nodes.addresses()
 
     def _notice(self, number: int, notice: Notice, work: _Collection) -> None:
         if notice.message:
@@ -249,25 +233,23 @@ class RayCollectors:
         if notice.spooled is not None:
             self._spooled[number] = notice.spooled
 
-    def _end(self, number: int) -> None:
-        ray.kill(self._actors.pop(number))
+    def _lose(self, number: int) -> None:
+        self._crew.lose(number)
         self._spooled.pop(number, None)
 
-    def _replace(self, number: int, reason: str, work: _Collection) -> None:
-        """A new collector for one that died or hangs; its requests without a written episode wait again."""
+    def _replace(self, number: int, reason: str, work: _Collection, *, is_gone: bool = False) -> None:
+        """The requests of one that died or hangs, as far as they have no written episode, wait again."""
         share = work.running.pop(number).share
-        self._end(number)
-        self._num_lost += 1
+        self._lose(number)
         work.close(share)
-        if share.suspect:
+        if share.suspect and not is_gone:
             self._give_up(share.requests[0], reason, work)
         else:
-            left = share.left(num_environments=self._num_environments)
+            left = share.orphaned() if is_gone else share.left(num_environments=self._num_environments)
             work.waiting.extend(left)
             count = sum(len(one.requests) for one in left)
-            work.observer.event(f"collector {number} {reason}; replaced, {count} episodes are made again")
-        if work.waiting:
-            self._start([number])
+            who = f"collector {number}{' and its machine' if is_gone else ''}"
+            work.observer.event(f"{who} {reason}; replaced, {count} episodes are made again")
 
     def _give_up(self, request: EpisodeRequest, reason: str, work: _Collection) -> None:
         """Records the episode that brought its collector down twice."""
@@ -287,9 +269,3 @@ class RayCollectors:
             if made.error is not None:
                 with about(episode=made.episode_id, policy_version=made.behaviour_policy):
                     work.observer.event(f"episode {made.episode_id} failed: {made.error}")
-
-
-def _first_line(failure: Exception) -> str:
-    """Ray's messages go on with identifiers that help nobody."""
-    lines = [line.strip() for line in str(failure).splitlines() if line.strip()]
-    return lines[0] if lines else type(failure).__name__

@@ -16,6 +16,8 @@ class News:
     """What a person should read."""
     outcome: Any
     """None until it is carried out."""
+    has_begun: bool = False
+    """A worker has taken it."""
 
 
 class Orders:
@@ -73,7 +75,7 @@ class Orders:
 
     async def news(self, heard: int) -> News:
         """`heard`: how many of the messages are known already."""
-        return News(progress=self._progress, told=self._told[heard:], outcome=self._outcome)
+        return News(progress=self._progress, told=self._told[heard:], outcome=self._outcome, has_begun=self._begun)
 
     def _is_open(self) -> bool:
         """Also one that was withdrawn after a worker had begun it: that worker waits for the others."""

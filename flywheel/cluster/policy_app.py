@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from ray import serve
 from ray.serve.config import RequestRouterConfig
 
+from flywheel.cluster import nodes
 from flywheel.cluster.made import Made
 from flywheel.cluster.meter import Meter, Uncounted
 from flywheel.cluster.policy_api import Standing, create_app
@@ -32,7 +33,6 @@ METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 
 @serve.deployment(
     name=DEPLOYMENT,
-    ray_actor_options={"num_cpus": 0},
     max_ongoing_requests=MAX_ONGOING_REQUESTS,
     graceful_shutdown_timeout_s=2.0,
     graceful_shutdown_wait_loop_s=0.1,
@@ -107,7 +107,7 @@ def application(args: Mapping[str, Any]) -> Any:
     `policies`, `identify` and `meter` are what `Made` is made of; the last two may be None. `metrics_folder` is where
     the meters of a machine count, `num_replicas` how many replicas there will be.
     """
-    options: dict[str, Any] = {"num_cpus": 0}
+    options: dict[str, Any] = {"num_cpus": 0, "label_selector": nodes.for_role(nodes.SERVE)}
     if args["meter"] is not None:
         # From the process's first moment: what counts looks at it once, as it is imported.
         options["runtime_env"] = {"env_vars": {METRICS_FOLDER: args["metrics_folder"]}}

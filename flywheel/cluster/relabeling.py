@@ -1,10 +1,13 @@
 """Relabelling in parallel Ray tasks."""
 
+from collections import deque
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import ray
 from ray.exceptions import RayTaskError
 
+from flywheel.cluster import nodes
 from flywheel.core.episode import EpisodeSummary
 from flywheel.core.errors import FlywheelError
 from flywheel.logs import output
@@ -18,20 +21,30 @@ class RayRelabeler:
     """`ports.Relabeler`: chunks of episodes, each labelled and written by a task of its own."""
 
     def __init__(
-        self, *, relabel: Callable[[Sequence[str], int], Part], num_cpus: float = 1.0, brake: Brake = unstopped
+        self, *, relabel: Callable[[Sequence[str], int], Part], num_tasks: int, brake: Brake = unstopped
     ) -> None:
-        """`relabel` takes episode ids and the table's version; `num_cpus` are the places that one task takes."""
-        self._relabel, self._brake = relabel, brake
-        self._task = ray.remote(_work).options(num_cpus=num_cpus)
+        """`relabel` takes episode ids and the table's version; `num_tasks` run at once.
+
+        They need no place of Ray: they run where collectors do, which have nothing to do meanwhile.
+        """
+        self._relabel, self._brake, self._num_tasks = relabel, brake, num_tasks
+        self._task: Any = ray.remote(_work).options(
+            num_cpus=0, label_selector=nodes.for_role(nodes.ROLLOUT), scheduling_strategy="SPREAD"
+        )
 
     def relabel(self, episodes: Sequence[EpisodeSummary], *, episodes_version: int, observer: Observer) -> list[Part]:
         """Parts in the order of the episodes. Our own errors come out as themselves."""
         ids = [episode.episode_id for episode in episodes]
-        chunks = [ids[first : first + EPISODES_PER_TASK] for first in range(0, len(ids), EPISODES_PER_TASK)]
-        running = {self._task.remote(self._relabel, chunk, episodes_version): len(chunk) for chunk in chunks}
-        order, done = list(running), 0
+        waiting = deque(ids[first : first + EPISODES_PER_TASK] for first in range(0, len(ids), EPISODES_PER_TASK))
+        order: list[Any] = []
+        running: dict[Any, int] = {}
+        done = 0
         try:
-            while running:
+            while waiting or running:
+                while waiting and len(running) < self._num_tasks:
+                    chunk = waiting.popleft()
+                    order.append(self._task.remote(self._relabel, chunk, episodes_version))
+                    running[order[-1]] = len(chunk)
                 finished, _ = ray.wait(list(running), num_returns=1, timeout=BRAKE_INTERVAL_S)
                 ray.get(finished)
                 done += sum(running.pop(reference) for reference in finished)

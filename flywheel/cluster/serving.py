@@ -24,7 +24,7 @@ from flywheel.cluster.made import Made
 from flywheel.cluster.policy_calls import OutageError, PolicyCalls
 from flywheel.core.access import digest_of, new_secret
 from flywheel.core.episode import Floats
-from flywheel.core.errors import EndpointError
+from flywheel.core.errors import ConfigError, EndpointError
 
 APPLICATION = "flywheel"
 START_TIMEOUT_S = 120.0
@@ -235,6 +235,28 @@ def _metrics_folder() -> str:
     """The same path on every machine, and gone with this Ray."""
     node: Any = ray._private.worker._global_node  # The only one who knows the session's folder.
     return f"{node.get_session_dir_path()}/flywheel-metrics"
+
+
+def check_free(store: str) -> None:
+    """ConfigError: Serve on this Ray runs something that an endpoint of its own for the store would end."""
+    try:
+        ray.get_actor(SERVE_CONTROLLER_NAME, namespace=SERVE_NAMESPACE)
+    except ValueError:
+        return
+    applications = _client().get_serve_details()["applications"]
+    foreign = sorted(name for name, found in applications.items() if _served(found) != store)
+    if foreign:
+        raise ConfigError(
+            f"Ray Serve runs {', '.join(foreign)} there, which an endpoint for {store} would end: take another Ray "
+            "cluster, or end them with `serve shutdown`"
+        )
+
+
+def _served(application: Mapping[str, Any]) -> str | None:
+    """The store of a policy endpoint; None: it is none. One that is left of a run that was killed is taken over."""
+    args = (application.get("deployed_app_config") or {}).get("args") or {}
+    store: str | None = args.get("policies", {}).get("arguments", {}).get("store")
+    return store
 
 
 def end_serve() -> None:

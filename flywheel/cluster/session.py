@@ -26,6 +26,13 @@ CONNECT_TIMEOUT_S = 10.0
 WATCH_INTERVAL_S = 0.2
 HEAD = ("gcs_server", "raylet")
 """Processes without which an embedded Ray does nothing more."""
+FOR_TRAINING = {
+    # How soon Ray Train notices that a worker died; and no actor that watches for machines about to be taken away.
+    "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.5",
+    "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",
+    "RAY_TRAIN_METRICS_ENABLED": "0",
+}
+"""Environment of whoever trains."""
 TOKEN = secrets.token_hex(32)
 """Ray opens ports on every interface: only who knows the token may use them. It lives as long as this process."""
 
@@ -91,7 +98,12 @@ class RaySession:
             host, port = address.rsplit(":", 1)
             # Ray itself would try for minutes.
             socket.create_connection((host, int(port)), timeout=CONNECT_TIMEOUT_S).close()
-            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+            ray.init(
+                address=address,
+                runtime_env={"env_vars": FOR_TRAINING},
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+            )
         except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as failure:
             raise ConfigError(f"no Ray cluster to be used at {address}, host:port of its head: {failure}") from failure
 
@@ -155,10 +167,7 @@ def _environment() -> dict[str, str]:
     """What an embedded Ray and all its processes run under. Ray reads it as it starts."""
     settings = {
         "RAY_USAGE_STATS_ENABLED": "0",
-        # Ray Train: how soon a dead worker is noticed, and no actor that watches for machines about to be taken away.
-        "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.5",
-        "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",
-        "RAY_TRAIN_METRICS_ENABLED": "0",
+        **FOR_TRAINING,
         # Else Ray warns of the number of processes, which is as it should be: stages take turns on the cores.
         "RAY_worker_maximum_startup_concurrency": "8",
         # Ray's own default of 15 leaves next to nothing to a run beside any other program.

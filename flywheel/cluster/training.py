@@ -5,7 +5,9 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from math import inf
 from tempfile import TemporaryDirectory
+from time import monotonic
 from typing import Any
 from uuid import uuid4
 
@@ -13,11 +15,13 @@ import ray
 import torch
 from ray import train
 from ray.exceptions import RayActorError
-from ray.train import FailureConfig, RunConfig, ScalingConfig
+from ray.train import FailureConfig, RunConfig
 from ray.train.torch import TorchTrainer
+from ray.train.v2.api.config import ScalingConfig
 from ray.train.v2.api.exceptions import ControllerError, TrainingFailedError, WorkerGroupError
 from torch import nn
 
+from flywheel.cluster import nodes
 from flywheel.cluster.orders import News, Orders
 from flywheel.core.errors import CancelledError, FlywheelError, StoppedError, TrainingError
 from flywheel.core.training import TrainingRequest, TrainingResult
@@ -26,8 +30,13 @@ from flywheel.ports import Brake, Observer, unstopped
 from flywheel.workers.training import Place, TrainingRun
 
 NEWS_INTERVAL_S = 0.25
+PATIENCE_S = 60.0
+"""If no worker has begun by then, a person should know what they wait for."""
 MAX_FAILURES = 2
 """Attempts after the first one. An error that we raise ourselves would come again, and is not retried."""
+
+SOMETHING = {"memory": 1.0}
+"""Bytes. Ray Train's workers must ask for something, and every node has that."""
 
 MakeRun = Callable[[TrainingRequest, Place, Callable[[nn.Module], nn.Module]], TrainingRun]
 """The training run of a worker at a place, with what wraps its network; called in the worker."""
@@ -80,7 +89,7 @@ class RayTrainer:
         if self._team is None:
             self._team = _Team(
                 job=partial(_Job, run=self._run, num_threads=self._num_threads, use_gpu=self._use_gpu),
-                scaling=ScalingConfig(num_workers=self._num_workers, use_gpu=self._use_gpu),
+                scaling=_scaling(num_workers=self._num_workers, use_gpu=self._use_gpu),
             )
         return self._team
 
@@ -89,15 +98,16 @@ class _Team:
     """A Ray Train run, followed by a thread of its own, and the orders that its workers take."""
 
     def __init__(self, *, job: Callable[..., "_Job"], scaling: ScalingConfig) -> None:
-        self._orders: Any = ray.remote(Orders).options(num_cpus=0).remote()
+        self._orders: Any = ray.remote(Orders).options(num_cpus=0, label_selector=nodes.this_node()).remote()
         self._folder = TemporaryDirectory(prefix="flywheel-train-")
+        self._wanted = "room" if not scaling.use_gpu else f"{scaling.num_workers} free GPUs"
         self._thread = ThreadPoolExecutor(max_workers=1)
         self._ending = self._thread.submit(_trainer(job(orders=self._orders), scaling, self._folder.name).fit)
 
     def carry_out(self, request: TrainingRequest, observer: Observer, brake: Brake) -> TrainingResult | FlywheelError:
         """The observer hears of progress in the caller's thread. TrainingError: the workers are gone."""
         ray.get(self._orders.give.remote(request))
-        heard, ended, stopping = 0, False, False
+        heard, ended, stopping, impatient_at = 0, False, False, monotonic() + PATIENCE_S
         while True:
             if not stopping and brake() is not None:
                 ray.get(self._orders.withdraw.remote())
@@ -106,6 +116,12 @@ class _Team:
             for message in news.told:
                 observer.event(message)
             heard += len(news.told)
+            if not news.has_begun and monotonic() > impatient_at:
+                impatient_at = inf
+                observer.event(
+                    f"no training worker has begun: has Ray {self._wanted} on a node "
+                    f"whose label {nodes.ROLE} is {nodes.TRAIN} or absent?"
+                )
             if news.outcome is not None:
                 outcome: TrainingResult | FlywheelError = news.outcome
                 return outcome
@@ -143,6 +159,20 @@ class _Job:
     orders: Any
     num_threads: int
     use_gpu: bool
+
+
+def _scaling(*, num_workers: int, use_gpu: bool) -> ScalingConfig:
+    """GPUs on as few nodes as have them; without, where there are cores.
+
+    Workers need no CPU of Ray: they take turns on the cores with collectors, which hold the CPUs while they rest.
+    """
+    return ScalingConfig(
+        num_workers=num_workers,
+        use_gpu=use_gpu,
+        resources_per_worker={"GPU": 1} if use_gpu else SOMETHING,
+        placement_strategy="PACK" if use_gpu else "SPREAD",
+        label_selector=nodes.for_role(nodes.TRAIN),
+    )
 
 
 def _trainer(job: _Job, scaling: ScalingConfig, folder: str) -> TorchTrainer:

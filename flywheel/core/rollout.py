@@ -1,6 +1,6 @@
 """Running a policy: many environments stepped together, one forward for all of them."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -47,7 +47,7 @@ class _Running:
 
 
 def run_episodes(
-    requests: Sequence[EpisodeRequest],
+    requests: Iterable[EpisodeRequest],
     *,
     environments: EnvironmentPool,
     policy: Policy,
@@ -55,23 +55,23 @@ def run_episodes(
 ) -> Iterator[Episode]:
     """Makes the requested episodes, `num_environments` at a time, and yields each as it ends.
 
-    A slot takes the next request when its episode ends. An episode's draws come from its own seed, so the order of
-    completion changes nothing. The environments are the pool's again when this ends, however it ends.
+    A slot takes the next request when its episode ends, and not earlier. An episode's draws come from its own seed, so
+    the order of completion changes nothing. The environments are the pool's again when this ends, however it ends.
     """
-    waiting = list(reversed(requests))
+    waiting = iter(requests)
     running: dict[int, _Running] = {}
     try:
-        while waiting or running:
+        while True:
             for slot in range(num_environments):
-                while slot not in running and waiting:
-                    episode = _start(waiting.pop(), environments)
+                while slot not in running and (request := next(waiting, None)) is not None:
+                    episode = _start(request, environments)
                     if episode.error is not None:
                         yield _finish(episode, policy.version, environments)
                         continue
                     policy.begin(slot, episode.request)
                     running[slot] = episode
             if not running:
-                continue
+                return
             active = list(running)
             actions = policy.act(
                 active,

@@ -9,6 +9,7 @@ from ray.exceptions import RayError
 
 from flywheel import wiring
 from flywheel.api.application import create_app
+from flywheel.cluster import nodes
 from flywheel.config import parse
 from flywheel.hosting.description import CONTROL
 from flywheel.hosting.plane import open_plane
@@ -57,7 +58,7 @@ def application(args: dict[str, Any]) -> Any:
 
     deployment: Any = serve.deployment(
         name=CONTROL,
-        ray_actor_options={"num_cpus": 0},
+        ray_actor_options={"num_cpus": 0, "label_selector": nodes.for_role(nodes.SERVE)},
         max_ongoing_requests=256,
         graceful_shutdown_timeout_s=2.0,
         graceful_shutdown_wait_loop_s=0.1,

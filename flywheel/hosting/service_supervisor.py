@@ -12,11 +12,11 @@ from time import sleep
 from typing import Any
 
 import ray
-from ray._common.constants import HEAD_NODE_RESOURCE_NAME
 from ray.exceptions import RayError
 from ray.util import list_named_actors
 
 from flywheel import loop, wiring
+from flywheel.cluster import nodes
 from flywheel.config import Config, Overrides, overridden, parse
 from flywheel.core.control import IterationStatus
 from flywheel.core.errors import FlywheelError
@@ -42,8 +42,6 @@ from flywheel.workshop import Workshop
 NAME, NAMESPACE = "flywheel-supervisor", "flywheel"
 DIGITS = 12
 """Of the arguments' digest in the name."""
-HEAD_SHARE = 0.001
-"""Of a resource that only the head has, one of it: as Ray Serve places its controller."""
 TICK_S = 1.0
 HARD_STOP_S = 7.0
 """What does not stop within this after it was told to is ended together with this process, which Ray starts again."""
@@ -180,8 +178,7 @@ def ensure(args: Mapping[str, Any]) -> Any:
             lifetime="detached",
             get_if_exists=True,
             num_cpus=0,
-            # Where Serve always answers, and not on a node that may vanish at any time.
-            resources={HEAD_NODE_RESOURCE_NAME: HEAD_SHARE},
+            resources=nodes.ON_HEAD,  # where Serve always answers
             max_restarts=-1,
             max_concurrency=16,
         )

@@ -1,6 +1,7 @@
 """Bundles: named files that are there together or not at all. Their manifest is written last."""
 
 from collections.abc import Mapping
+from functools import partial
 from hashlib import sha256
 from typing import Any
 
@@ -12,6 +13,7 @@ from flywheel.core.errors import (
 )
 from flywheel.ports import Proof, unproven
 from flywheel.store import layout
+from flywheel.store.kept_files import KeptFiles
 from flywheel.store.objects import Objects
 from flywheel.store.sealed import put_sealed, seal, taken, unseal
 
@@ -73,12 +75,19 @@ def facts(objects: Objects, folder: str) -> dict[str, Any] | None:
         raise CheckpointError(str(failure)) from failure
 
 
-def load(objects: Objects, folder: str) -> dict[str, bytes]:
-    """File name -> bytes, each checked. CheckpointError names the file and what is wrong with it."""
+def load(objects: Objects, folder: str, *, kept: KeptFiles | None = None) -> dict[str, bytes]:
+    """File name -> bytes, each checked. CheckpointError names the file and what is wrong with it.
+
+    `kept`: where files may be that were fetched before; the manifest is always the store's.
+    """
     manifest = facts(objects, folder)
     if manifest is None:
         raise CheckpointError(f"{folder}: was never finished: it has no {layout.MANIFEST}")
-    return {name: check(objects, folder, name, entry) for name, entry in manifest["files"].items()}
+    files = {}
+    for name, entry in manifest["files"].items():
+        fetch = partial(check, objects, folder, name, entry)
+        files[name] = fetch() if kept is None else kept.get(entry["sha256"], fetch)
+    return files
 
 
 def discard(objects: Objects, folder: str) -> None:
