@@ -26,6 +26,7 @@ class Display:
             TimeRemainingColumn(compact=True),
             console=console,
             transient=True,
+            redirect_stdout=False,
             disable=not console.is_terminal,
         )
         self._bar: TaskID | None = None

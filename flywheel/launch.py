@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -39,7 +40,8 @@ class Errand:
 def run(config: Config, *, store: str, errand: Errand, console: Console, address: str | None = None) -> int:
     """Turns the wheel and shows it; returns the exit code. Ends this process with 1 if an embedded Ray's head dies.
 
-    `address`: host:port of the Ray to run on; None: one of its own.
+    `address`: host:port of the Ray to run on; None: one of its own. `console` writes to a file of its own, not to
+    whatever standard output is.
     """
     wiring.check(config, store)
     num_tasks = sum(len(suite.tasks) for suite in config.suites)
@@ -52,7 +54,13 @@ def run(config: Config, *, store: str, errand: Errand, console: Console, address
         soft_wrap=True,
     )
     places, gpus = wiring.num_places(config.resources), wiring.num_gpus(config.resources)
-    with RaySession(num_cpus=places, num_gpus=gpus, address=address) as session, session.watched(_leave):
+    with (
+        # Ray prints pages about every process and node that dies, of which our own news tell in a line.
+        Path(os.devnull).open("w", encoding="utf-8") as nowhere,
+        redirect_stdout(nowhere),
+        RaySession(num_cpus=places, num_gpus=gpus, address=address) as session,
+        session.watched(_leave),
+    ):
         if address is None:
             ending = follow(partial(supervisor.start, config=config, store=store), errand, console)
         else:

@@ -6,7 +6,7 @@ from functools import partial
 from ray.exceptions import RayError
 
 from flywheel.cluster import nodes
-from flywheel.cluster.crew import first_line
+from flywheel.cluster.deaths import reason
 from flywheel.core.code_version import CODE_VERSION
 from flywheel.core.errors import ConfigError, FlywheelError
 from flywheel.store.identity import read
@@ -43,7 +43,7 @@ def look(store: str) -> Sight:
 def _complaint(sight: Sight | RayError, ours: Sight) -> str:
     if isinstance(sight, RayError):
         cause = getattr(sight, "cause", None)
-        return f"flywheel does not run there: {first_line(sight) if cause is None else cause!r}"
+        return f"flywheel does not run there: {reason(sight) if cause is None else cause!r}"
     if sight.flywheel != ours.flywheel:
         return f"has flywheel {sight.flywheel}, this is {ours.flywheel}: install one version everywhere"
     if sight.store_id is None:

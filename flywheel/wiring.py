@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
+from typing import Any
 
 from flywheel.cluster.collecting import RayCollectors
 from flywheel.cluster.relabeling import RayRelabeler
@@ -60,7 +61,16 @@ def take(config: Config, store: str) -> None:
         config.model_dump(mode="json"),
         created_by=CODE_VERSION,
         free_keys=FREE_KEYS,
+        completed=_completed,
     )
+
+
+def _completed(config: dict[str, Any]) -> dict[str, Any]:
+    """With the defaults of settings that it does not have; as it is where it has one that is unknown today."""
+    try:
+        return parse(config, origin="store").model_dump(mode="json")
+    except ConfigError:
+        return config
 
 
 def configuration_of(store: str) -> Config:

@@ -41,11 +41,15 @@ def write_config(folder: Path, settings: Mapping[str, Any]) -> None:
 
 
 @contextmanager
-def running(folder: Path, *arguments: str) -> Iterator["subprocess.Popen[bytes]"]:
+def running(
+    folder: Path, *arguments: str, environment: Mapping[str, str] | None = None
+) -> Iterator["subprocess.Popen[bytes]"]:
     """`flywheel run` in a process group of its own, which does not outlive the block."""
     command = [sys.executable, "-m", "flywheel.cli", "run", CONFIG, *arguments]
     with (folder / OUTPUT).open("ab") as output:
-        process = subprocess.Popen(command, cwd=folder, stdout=output, stderr=output, start_new_session=True)
+        process = subprocess.Popen(
+            command, cwd=folder, stdout=output, stderr=output, start_new_session=True, env=environment
+        )
         try:
             yield process
         finally:

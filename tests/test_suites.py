@@ -38,6 +38,26 @@ def test_an_unknown_task_is_refused_with_the_nearest_names(suite, message):
         suites.check((suite,))
 
 
+def of_module(module: str) -> Suite:
+    return GymSuite(suite="gym", module=module, tasks=("SlowPush-v0",), max_decisions=40)
+
+
+def test_a_module_of_ones_own_brings_environments_and_an_expert():
+    own = (of_module("benchmarks.slow_robot"),)
+    suites.check(own)
+    requests = [
+        EpisodeRequest(task="gym/SlowPush-v0", seed=seed, iteration=0, source=Source.DEMONSTRATION) for seed in range(8)
+    ]
+    pool = EnvironmentPool(make=suites.factory(own), capacity=8)
+    made = run_episodes(requests, environments=pool, policy=suites.demonstrator_of(own), num_environments=8)
+    assert sum(episode.successes.any() for episode in made) >= 4
+
+
+def test_a_module_that_cannot_be_imported_is_refused():
+    with pytest.raises(ConfigError, match=r"module benchmarks.fast_robot cannot be imported: No module named"):
+        suites.check((of_module("benchmarks.fast_robot"),))
+
+
 def test_known_tasks_pass_the_check():
     suites.check(BOTH)
 

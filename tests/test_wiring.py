@@ -30,6 +30,7 @@ from flywheel.core.errors import (
     StoreError,
 )
 from flywheel.loop import run
+from flywheel.store.identity import claim
 from flywheel.store.objects import open_objects
 from flywheel.workshop import Workshop
 
@@ -247,6 +248,15 @@ def test_a_store_of_another_configuration_is_refused(finished):
         wiring.check(
             small_config(train={**small_config().train.model_dump(mode="json"), "discount": 0.9}), str(finished)
         )
+
+
+def test_a_setting_that_did_not_exist_when_the_store_was_made_has_its_default(tmp_path):
+    older = small_config().model_dump(mode="json")
+    del older["suites"][0]["module"], older["gate"]["scheme"]
+    claim(open_objects(str(tmp_path)), older, created_by="0.1.0", free_keys=())
+    wiring.take(small_config(), str(tmp_path))
+    with pytest.raises(ForeignStoreError, match=r"gate.max_pairs: the store has 2, the configuration says 9"):
+        wiring.take(small_config(gate={"max_pairs": 9, "batch": 1}), str(tmp_path))
 
 
 @pytest.mark.parametrize(("version", "error"), [(2, OlderStoreError), (4, NewerSchemaError)])

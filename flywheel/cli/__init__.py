@@ -104,7 +104,7 @@ def _run(
         accept_version=accept_version,
     )
     exit_code = launch.run(
-        config, store=store or f"runs/{config.name}", errand=errand, console=Console(), address=address
+        config, store=store or f"runs/{config.name}", errand=errand, console=Console(file=sys.stdout), address=address
     )
     raise typer.Exit(exit_code)
 

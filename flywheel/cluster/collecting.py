@@ -13,7 +13,8 @@ import ray
 from ray.exceptions import ActorUnavailableError, RayActorError, RayTaskError
 
 from flywheel.cluster import nodes
-from flywheel.cluster.crew import Crew, first_line
+from flywheel.cluster.crew import Crew
+from flywheel.cluster.deaths import reason
 from flywheel.cluster.shares import Share, split
 from flywheel.core.behaviour import Behaviour
 from flywheel.core.episode import EpisodeRequest, EpisodeSummary
@@ -217,7 +218,7 @@ class RayCollectors:
             work.close(running.share)
             self._tell_errors(running.share, work)
         except RayActorError as failure:
-            self._replace(number, f"died: {first_line(failure)}", work, is_gone=self._is_gone(number, failure))
+            self._replace(number, f"died: {reason(failure)}", work, is_gone=self._is_gone(number, failure))
         except RayTaskError as failure:
             if isinstance(failure.cause, FlywheelError):
                 raise failure.cause from failure
@@ -237,27 +238,27 @@ class RayCollectors:
         self._crew.lose(number)
         self._spooled.pop(number, None)
 
-    def _replace(self, number: int, reason: str, work: _Collection, *, is_gone: bool = False) -> None:
+    def _replace(self, number: int, how: str, work: _Collection, *, is_gone: bool = False) -> None:
         """The requests of one that died or hangs, as far as they have no written episode, wait again."""
         share = work.running.pop(number).share
         self._lose(number)
         work.close(share)
         if share.suspect and not is_gone:
-            self._give_up(share.requests[0], reason, work)
+            self._give_up(share.requests[0], how, work)
         else:
             left = share.orphaned() if is_gone else share.left(num_environments=self._num_environments)
             work.waiting.extend(left)
             count = sum(len(one.requests) for one in left)
             who = f"collector {number}{' and its machine' if is_gone else ''}"
-            work.observer.event(f"{who} {reason}; replaced, {count} episodes are made again")
+            work.observer.event(f"{who} {how}; {count} episodes are made again")
 
-    def _give_up(self, request: EpisodeRequest, reason: str, work: _Collection) -> None:
+    def _give_up(self, request: EpisodeRequest, how: str, work: _Collection) -> None:
         """Records the episode that brought its collector down twice."""
         episode = failed_episode(
             request,
             scene="",
             behaviour_policy=request.policy_id or "demonstrator",
-            error=f"EnvironmentFailure: its collector {reason}",
+            error=f"EnvironmentFailure: its collector {how}",
         )
         work.parts.append(self._episodes.write([episode]))
         work.summaries.append(summary(episode))

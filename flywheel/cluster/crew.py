@@ -11,6 +11,7 @@ import torch
 from ray.exceptions import RayActorError
 
 from flywheel.cluster import nodes
+from flywheel.cluster.deaths import reason
 from flywheel.cluster.shares import Pending
 from flywheel.core.behaviour import Behaviour
 from flywheel.core.episode import EpisodeRequest, EpisodeSummary
@@ -88,7 +89,6 @@ class Crew:
         self._actor_class = dress(
             num_cpus=num_cpus,
             concurrency_groups={ASIDE: 1},
-            label_selector=nodes.for_role(nodes.ROLLOUT),
             scheduling_strategy="SPREAD",
         )(_Collector)
         self.ready: dict[int, Member] = {}
@@ -98,8 +98,9 @@ class Crew:
         """By the reference that says when they are ready."""
         self._deaths: dict[int, list[RayActorError]] = {}
         """By number: how the attempts to start it ended."""
+        self._missed: set[int] = set()
+        """Numbers of those that a person knows to be missing."""
         self._alone_since = self._waiting_since = monotonic()
-        self._is_told = False
 
     @property
     def starting(self) -> list[Any]:
@@ -108,7 +109,7 @@ class Crew:
 
     def begin(self) -> None:
         """Before it is summoned for something else: who is still there answers, who failed to start may try again."""
-        self._deaths, self._is_told = {}, False
+        self._deaths, self._missed = {}, set()
         self._alone_since = self._waiting_since = monotonic()
         for number, member in self.ready.items():
             self._starting[member.actor.node.remote()] = _Starting(actor=member.actor, number=number)
@@ -121,7 +122,8 @@ class Crew:
         coming = {one.number for one in self._starting.values()}
         for number in range(num_wanted):
             if number not in self.ready and number not in coming and not self._is_given_up(number):
-                actor = self._actor_class.remote(self._make)
+                where = nodes.for_role(nodes.ROLLOUT)
+                actor = self._actor_class.options(label_selector=where).remote(self._make)
                 self._starting[actor.node.remote()] = _Starting(actor=actor, number=number)
 
     def muster(self, observer: Observer) -> None:
@@ -134,13 +136,11 @@ class Crew:
             self._alone_since = monotonic()
         else:
             self._check_hope()
-        if self._starting and not self._is_told and monotonic() - self._waiting_since > PATIENCE_S:
-            self._is_told = True
-            rest = f"{len(self.ready)} go on" if self.ready else "collecting waits"
-            observer.event(f"{len(self._starting)} collectors have no place in Ray yet: {rest}")
+        self._tell_who_is_missing(observer)
 
     def lose(self, number: int) -> None:
         """One that died, or has to: it is missing from now on."""
+        self._missed.add(number)
         ray.kill(self.ready.pop(number).actor)
         self.num_lost += 1
 
@@ -158,12 +158,20 @@ class Crew:
             self.num_lost += 1
             self._deaths.setdefault(one.number, []).append(failure)
             if self._is_given_up(one.number):
-                observer.event(f"collector {one.number} does not start: {first_line(failure)}")
+                observer.event(f"collector {one.number} does not start: {reason(failure)}")
             return
         self.ready[one.number] = member
-        if self._is_told:
-            address = nodes.addresses().get(member.node, "a node that is gone already")
-            observer.event(f"collector {one.number} joined, on {address}")
+        if one.number in self._missed:
+            self._missed.remove(one.number)
+            address = nodes.addresses().get(member.node, "a machine that is gone already")
+            observer.event(f"collector {one.number} is at work, on {address}")
+
+    def _tell_who_is_missing(self, observer: Observer) -> None:
+        coming = {one.number for one in self._starting.values()}
+        if coming - self._missed and monotonic() - self._waiting_since > PATIENCE_S:
+            self._missed |= coming
+            rest = f"{len(self.ready)} go on" if self.ready else "collecting waits"
+            observer.event(f"{len(coming)} collectors have no place in Ray yet: {rest}")
 
     def _is_given_up(self, number: int) -> bool:
         return len(self._deaths.get(number, ())) >= START_ATTEMPTS
@@ -177,9 +185,3 @@ class Crew:
                 f"no collector started within {START_TIMEOUT_S:.0f} s: has Ray a free CPU on a node "
                 f"whose label {nodes.ROLE} is {nodes.ROLLOUT} or absent?"
             )
-
-
-def first_line(failure: Exception) -> str:
-    """Ray's messages go on with identifiers that help nobody."""
-    lines = [line.strip() for line in str(failure).splitlines() if line.strip()]
-    return lines[0] if lines else type(failure).__name__

@@ -20,8 +20,16 @@ Found = TypeVar("Found")
 
 
 def for_role(role: str) -> dict[str, str]:
-    """The label selector of what plays the role."""
-    return {ROLE: f"!in({','.join(other for other in ROLES if other != role)})"}
+    """The label selector of what plays the role. A head without CPUs is not to work: it serves at most."""
+    selector = {ROLE: f"!in({','.join(other for other in ROLES if other != role)})"}
+    spared = [node["NodeID"] for node in ray.nodes() if _is_head(node) and not node["Resources"].get("CPU")]
+    if role != SERVE and spared:
+        selector[NODE_ID] = f"!in({','.join(spared)})"
+    return selector
+
+
+def _is_head(node: Mapping[str, Any]) -> bool:
+    return node["Alive"] and HEAD_NODE_RESOURCE_NAME in node["Resources"]
 
 
 def this_node() -> dict[str, str]:

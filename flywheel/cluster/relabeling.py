@@ -28,14 +28,14 @@ class RayRelabeler:
         They need no place of Ray: they run where collectors do, which have nothing to do meanwhile.
         """
         self._relabel, self._brake, self._num_tasks = relabel, brake, num_tasks
-        self._task: Any = ray.remote(_work).options(
-            num_cpus=0, label_selector=nodes.for_role(nodes.ROLLOUT), scheduling_strategy="SPREAD"
-        )
+        self._task: Any = ray.remote(_work)
 
     def relabel(self, episodes: Sequence[EpisodeSummary], *, episodes_version: int, observer: Observer) -> list[Part]:
         """Parts in the order of the episodes. Our own errors come out as themselves."""
         ids = [episode.episode_id for episode in episodes]
         waiting = deque(ids[first : first + EPISODES_PER_TASK] for first in range(0, len(ids), EPISODES_PER_TASK))
+        where = nodes.for_role(nodes.ROLLOUT)
+        task = self._task.options(num_cpus=0, label_selector=where, scheduling_strategy="SPREAD")
         order: list[Any] = []
         running: dict[Any, int] = {}
         done = 0
@@ -43,7 +43,7 @@ class RayRelabeler:
             while waiting or running:
                 while waiting and len(running) < self._num_tasks:
                     chunk = waiting.popleft()
-                    order.append(self._task.remote(self._relabel, chunk, episodes_version))
+                    order.append(task.remote(self._relabel, chunk, episodes_version))
                     running[order[-1]] = len(chunk)
                 finished, _ = ray.wait(list(running), num_returns=1, timeout=BRAKE_INTERVAL_S)
                 ray.get(finished)

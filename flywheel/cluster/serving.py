@@ -170,7 +170,9 @@ class ServeEndpoint:
                 return answers
             self._check_application()
             sleep(POLL_INTERVAL_S)
-        raise EndpointError(f"{policy_id} does not answer at {self.address} after {START_TIMEOUT_S:.0f} s")
+        raise EndpointError(
+            f"{policy_id or 'the endpoint'} does not answer at {self.address} after {START_TIMEOUT_S:.0f} s: {_said()}"
+        )
 
     def _standings(self) -> list[dict[str, Any]]:
         """What each replica says of itself; nothing while there are not as many as there should be."""
@@ -231,6 +233,13 @@ def _replicas() -> set[str]:
     return {replica["replica_id"] for replica in replicas if replica["state"] in ANSWERING}
 
 
+def _said() -> str:
+    """What Serve says of the replicas."""
+    found = serve.status().applications.get(APPLICATION)
+    deployment = None if found is None else found.deployments.get(policy_app.DEPLOYMENT)
+    return "Serve does not know it" if deployment is None else f"{deployment.status.value}: {deployment.message}"
+
+
 def _metrics_folder() -> str:
     """The same path on every machine, and gone with this Ray."""
     node: Any = ray._private.worker._global_node  # The only one who knows the session's folder.
@@ -239,9 +248,7 @@ def _metrics_folder() -> str:
 
 def check_free(store: str) -> None:
     """ConfigError: Serve on this Ray runs something that an endpoint of its own for the store would end."""
-    try:
-        ray.get_actor(SERVE_CONTROLLER_NAME, namespace=SERVE_NAMESPACE)
-    except ValueError:
+    if not _is_up():
         return
     applications = _client().get_serve_details()["applications"]
     foreign = sorted(name for name, found in applications.items() if _served(found) != store)
@@ -264,14 +271,23 @@ def end_serve() -> None:
 
     Not by `serve.shutdown` alone: it waits for an answer that never comes, and Ray prints that as a failed task.
     """
+    if not _is_up():
+        return
     with suppress(RayActorError, RayServeException):  # It is gone already.
         ray.get(_client()._controller.graceful_shutdown.remote(wait=False))
     deadline = monotonic() + END_TIMEOUT_S
-    with suppress(ValueError):  # There is no such actor any more.
-        while monotonic() < deadline:
-            ray.get_actor(SERVE_CONTROLLER_NAME, namespace=SERVE_NAMESPACE)
-            sleep(POLL_INTERVAL_S)
+    while _is_up() and monotonic() < deadline:
+        sleep(POLL_INTERVAL_S)
     serve.shutdown()
+
+
+def _is_up() -> bool:
+    """Whether Serve runs on this Ray, whoever started it."""
+    try:
+        ray.get_actor(SERVE_CONTROLLER_NAME, namespace=SERVE_NAMESPACE)
+    except ValueError:
+        return False
+    return True
 
 
 def _free_port(host: str) -> int:

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from flywheel.config.section import Count, Name, Section, Share
+from flywheel.config.section import Count, ModuleName, Name, Section, Share
 
 
 class MetaworldDemonstrations(Section):
@@ -98,6 +98,9 @@ class GymSuite(Section):
     """Any Gymnasium environment with vector observations."""
 
     suite: Literal["gym"]
+    module: ModuleName | None = None
+    """Python module of your own, imported wherever environments are made. It registers its ids with Gymnasium, and may
+    have `expert_of(name)`, which gives the `environments.demonstrator.Expert` of a task, or None."""
     tasks: tuple[Name, ...] = Field(min_length=1)
     """Gymnasium ids, e.g. MountainCarContinuous-v0."""
     max_decisions: Count

@@ -9,7 +9,7 @@ from importlib import import_module
 from io import StringIO
 from typing import Any, Protocol, cast
 
-from flywheel.config import Suite
+from flywheel.config import GymSuite, Suite
 from flywheel.core.contract import Body
 from flywheel.core.environment import Environment
 from flywheel.core.errors import ConfigError
@@ -34,12 +34,6 @@ class SuiteModule(Protocol):
     def environment_of(self, settings: Any, name: str, *, render: bool) -> Filmed: ...
 
     def action_size_of(self, name: str) -> int: ...
-
-
-class ExpertModule(Protocol):
-    """What the module of a suite's experts offers."""
-
-    def expert_of(self, name: str) -> Expert | None: ...
 
 
 _PACKAGE = "flywheel.environments"
@@ -107,16 +101,21 @@ def _make_named(suites: Sequence[Suite], task: str, *, render: bool) -> Filmed:
 def _demonstrated(suite: Suite, name: str) -> Demonstrated:
     action_size = _suite(suite).action_size_of(name)
     return Demonstrated(
-        expert=partial(_expert, suite.suite, name, action_size),
+        expert=partial(_expert, suite, name, action_size),
         demonstrations=suite.demonstrations,
         action_size=action_size,
         max_decisions=suite.max_decisions,
     )
 
 
-def _expert(suite: str, name: str, action_size: int) -> Expert:
-    module = cast(ExpertModule, _module(f"{suite}_expert"))
-    return module.expert_of(name) or RandomExpert(action_size)
+def _expert(suite: Suite, name: str, action_size: int) -> Expert:
+    modules = (_module(f"{suite.suite}_expert"), _own(suite))
+    offered = (getattr(module, "expert_of", _nobody)(name) for module in modules)
+    return next((expert for expert in offered if expert is not None), RandomExpert(action_size))
+
+
+def _nobody(name: str) -> Expert | None:
+    return None
 
 
 def _full_name(suite: Suite, name: str) -> str:
@@ -124,7 +123,21 @@ def _full_name(suite: Suite, name: str) -> str:
 
 
 def _suite(suite: Suite) -> SuiteModule:
+    _own(suite)
     return cast(SuiteModule, _module(suite.suite))
+
+
+def _own(suite: Suite) -> Any:
+    """The user's module, which registers environments as it is imported. None: there is none."""
+    if not isinstance(suite, GymSuite) or suite.module is None:
+        return None
+    try:
+        return import_module(suite.module)
+    except ImportError as failure:
+        raise ConfigError(
+            f"suites: {suite.suite}: module {suite.module} cannot be imported: {failure}. Is it installed, "
+            "or its folder in PYTHONPATH?"
+        ) from failure
 
 
 def _module(name: str) -> Any:

@@ -1,6 +1,6 @@
 """A store's identity: its schema version, its name, and which configuration it belongs to."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
@@ -34,10 +34,18 @@ class Identity:
     config: dict[str, Any]
 
 
-def claim(objects: Objects, config: Mapping[str, Any], *, created_by: str, free_keys: Collection[str]) -> None:
+def claim(
+    objects: Objects,
+    config: Mapping[str, Any],
+    *,
+    created_by: str,
+    free_keys: Collection[str],
+    completed: Callable[[dict[str, Any]], Mapping[str, Any]] = dict,
+) -> None:
     """Makes a new store this configuration's, or checks that it already is.
 
     `created_by` is the version of flywheel. `free_keys` may differ: dotted keys of settings or of whole sections.
+    `completed` gives a store's configuration the settings that did not exist when it was made.
     ForeignStoreError lists every other setting that differs, with both values. OlderStoreError, StoreError: as `read`.
     """
     content = {"store_id": uuid4().hex, "created_by": created_by, "config": config}
@@ -46,7 +54,7 @@ def claim(objects: Objects, config: Mapping[str, Any], *, created_by: str, free_
         return
     except RecordExistsError:
         name = objects.url(layout.IDENTITY)
-    differing = list(_differing(read(objects).config, plain(config), free_keys))
+    differing = list(_differing(completed(read(objects).config), plain(config), free_keys))
     if differing:
         raise ForeignStoreError(
             "\n".join(

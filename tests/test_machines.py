@@ -1,0 +1,81 @@
+"""A run on a cluster of several nodes, of which some vanish and some come."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fakes import Notebook
+from faults import DEADLINE_S, OUTPUT, inspect, running, wait_until, write_config
+from machines import machines
+
+from benchmarks.slow_robot import ID, STEP_VARIABLE
+from flywheel import wiring
+from flywheel.config import parse
+from flywheel.loop import run
+
+SETTINGS: dict[str, Any] = {
+    "name": "machines",
+    "seed": 3,
+    "iterations": 1,
+    "suites": [
+        {
+            "suite": "gym",
+            "module": "benchmarks.slow_robot",
+            "tasks": [ID],
+            "max_decisions": 30,
+            "demonstrations": {"episodes_per_task": 16},
+        }
+    ],
+    "network": {
+        "width": 16,
+        "num_latents": 2,
+        "num_blocks": 1,
+        "num_heads": 1,
+        "num_action_bins": 9,
+        "num_return_bins": 11,
+    },
+    "train": {"num_updates": [60, 400], "batch_size": 32, "checkpoint_every": 40, "warmup_updates": 5},
+    "collect": {"episodes_per_task": 100, "num_environments": 4},
+    "evaluate": {"episodes_per_task": 8, "final_episodes_per_task": 4},
+    "gate": {"max_pairs": 8, "batch": 8},
+    "resources": {"num_collectors": 4},
+}
+STEP_S = 0.02
+COLLECTING = "ray::_Collector.collect"
+"""What Ray calls a collector at work."""
+
+
+@pytest.mark.timeout(600)
+def test_nodes_may_vanish_and_come_while_an_iteration_runs(tmp_path: Path):
+    store, undisturbed = tmp_path / "runs" / "machines", tmp_path / "undisturbed"
+    config = parse(SETTINGS, origin="machines")
+    wiring.check(config, str(undisturbed))
+    run(wiring.local(config, str(undisturbed), Notebook()), iterations=1)
+    write_config(tmp_path, SETTINGS)
+    said, improvement = tmp_path / OUTPUT, store / "records" / "iterations" / "0001"
+
+    def was_said(words: str) -> bool:
+        return words in said.read_text()
+
+    with machines(**{STEP_VARIABLE: str(STEP_S)}) as cluster:
+        first = cluster.add("rollout", num_cpus=2)
+        cluster.add("rollout", num_cpus=2)
+        trainer = cluster.add("train", num_cpus=1)
+        with running(tmp_path, "--address", cluster.address, environment=cluster.environment) as process:
+            assert wait_until((improvement / "plan.json").exists, process, said=said), said.read_text()
+            assert wait_until(lambda: cluster.count(COLLECTING) == 4, process, said=said), said.read_text()
+            cluster.kill(first)
+            added = cluster.add("rollout", num_cpus=2)
+            assert not (improvement / "collect.json").exists()
+            assert wait_until((improvement / "collect.json").exists, process, said=said), said.read_text()
+            assert was_said("and its machine died: ")
+            assert was_said(f"is at work, on {added}")
+            checkpoints = store / "checkpoints" / "policy-0001"
+            assert wait_until(lambda: any(checkpoints.rglob("manifest.json")), process, said=said), said.read_text()
+            cluster.kill(trainer)
+            assert not (improvement / "train.json").exists()
+            cluster.add("train", num_cpus=1)
+            assert process.wait(DEADLINE_S) == 0, said.read_text()
+    found, alone = (inspect(SETTINGS, str(place), iterations=1) for place in (store, undisturbed))
+    assert (found.missing, found.twice, found.errors) == ([], [], [])
+    assert found.policies == alone.policies
