@@ -16,6 +16,7 @@ from benchmarks import (
     formats,
     gate,
     learner,
+    machines,
     material,
     metrics,
     orchestration,
@@ -56,6 +57,8 @@ def main() -> None:
         acting.measure()
     elif chosen.what == "footprint":
         footprint.measure(chosen.pid, seconds=chosen.seconds)
+    elif chosen.what == "machines":
+        machines.measure()
     elif chosen.what == "requests":
         requests.measure(chosen.store)
     elif chosen.what == "promotions":
@@ -91,6 +94,7 @@ def _arguments() -> argparse.Namespace:
     again.add_argument("--pairs", type=int, default=promotions.NUM_PAIRS)
     kinds.add_parser("acting", help="of a request to act: what counting costs it")
     kinds.add_parser("gate", help="of the promotion gate by simulation: false promotions and power")
+    kinds.add_parser("machines", help="of collecting on a cluster that grows")
     kinds.add_parser("metrics", help="what figures cost those that make them")
     kinds.add_parser("exporters", help="of metrics: live ones in the loop of updates, and a scrape of a long history")
     running = kinds.add_parser("footprint", help="of a service that runs: memory and processor time of its processes")

@@ -13,6 +13,7 @@ from factories import content
 from fakes import DirectWriter
 from listening import Listener
 
+from flywheel.cluster import crew
 from flywheel.cluster.collecting import RayCollectors
 from flywheel.cluster.session import RaySession
 from flywheel.core.behaviour import Behaviour
@@ -153,7 +154,10 @@ def test_what_a_busy_collector_has_not_begun_is_made_by_one_that_has_nothing_to_
     assert sum(part.num_rows for part in parts) == 20
 
 
-def test_collecting_goes_on_with_those_that_there_are_places_for(ray_session: RaySession, tmp_path: Path):
+def test_collecting_goes_on_with_those_that_there_are_places_for(
+    ray_session: RaySession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(crew, "PATIENCE_S", 0.0)
     objects = open_objects(str(tmp_path / "store"))
     episodes = DeltaEpisodes(objects=objects)
     collectors = RayCollectors(
@@ -167,9 +171,28 @@ def test_collecting_goes_on_with_those_that_there_are_places_for(ray_session: Ra
         num_cpus=5.0,  # of eight
     )
     decide_fates(tmp_path, {})
-    assert len(collectors.collect(counting_requests(10), DEMONSTRATOR, Listener())[1]) == 10
+    listener = Listener()
+    assert len(collectors.collect(counting_requests(10), DEMONSTRATOR, listener)[1]) == 10
     assert collectors.counts().alive == 1
     collectors.close()
+    assert listener.events[0] == "2 collectors have no place in Ray yet: collecting waits"
+    assert re.match(r"collector \d is at work, on 127.0.0.2", listener.events[1])
+
+
+def nobody() -> Collector:
+    raise AssertionError("there is no place for it")
+
+
+def test_where_there_is_no_place_at_all_collecting_ends_in_the_end(
+    ray_session: RaySession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(crew, "START_TIMEOUT_S", 0.0)
+    episodes = DeltaEpisodes(objects=open_objects(str(tmp_path)))
+    collectors = RayCollectors(
+        collector=nobody, episodes=episodes, num_collectors=1, num_environments=2, episode_timeout_s=1, num_cpus=99
+    )
+    with pytest.raises(EnvironmentFailure, match="has Ray a free CPU on a node whose label flywheel-role is rollout"):
+        collectors.collect(counting_requests(1), DEMONSTRATOR, Listener())
 
 
 def test_an_episode_that_kills_its_collector_twice_becomes_one_error(rig: Rig):

@@ -68,7 +68,7 @@ def test_nodes_may_vanish_and_come_while_an_iteration_runs(tmp_path: Path):
             added = cluster.add("rollout", num_cpus=2)
             assert not (improvement / "collect.json").exists()
             assert wait_until((improvement / "collect.json").exists, process, said=said), said.read_text()
-            assert was_said("and its machine died: ")
+            assert was_said("is gone, its machine too; ")
             assert was_said(f"is at work, on {added}")
             checkpoints = store / "checkpoints" / "policy-0001"
             assert wait_until(lambda: any(checkpoints.rglob("manifest.json")), process, said=said), said.read_text()

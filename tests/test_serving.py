@@ -13,10 +13,10 @@ import pytest
 from faults import VICTIMS, descendants
 from shelf import policy_files, save_policy
 
-from flywheel.cluster.serving import ServeEndpoint
+from flywheel.cluster.serving import ServeEndpoint, check_free
 from flywheel.cluster.session import RaySession
 from flywheel.core.episode import Floats
-from flywheel.core.errors import EndpointError
+from flywheel.core.errors import ConfigError, EndpointError
 from flywheel.learning.codec import WEIGHTS, load_actor
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:ray")  # Ray uses what Ray deprecates.
@@ -145,6 +145,13 @@ def test_whoever_comes_after_takes_over_what_serves_already(endpoint: ServeEndpo
     assert heir.act(REACH, "suite/reach")[1] == "p1"
     heir.deploy("p2")
     assert endpoint.act(REACH, "suite/reach")[1] == "p2"
+
+
+def test_a_run_that_would_end_another_stores_endpoint_is_refused(endpoint: ServeEndpoint, store: str):
+    endpoint.start()
+    check_free(store)
+    with pytest.raises(ConfigError, match="Ray Serve runs flywheel there, which an endpoint for other would end"):
+        check_free("other")
 
 
 def test_a_free_port_is_none_that_an_outgoing_connection_may_take():

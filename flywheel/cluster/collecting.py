@@ -218,7 +218,8 @@ class RayCollectors:
             work.close(running.share)
             self._tell_errors(running.share, work)
         except RayActorError as failure:
-            self._replace(number, f"died: {reason(failure)}", work, is_gone=self._is_gone(number, failure))
+            is_gone = self._is_gone(number, failure)
+            self._replace(number, "is gone, its machine too" if is_gone else f"died: {reason(failure)}", work, is_gone)
         except RayTaskError as failure:
             if isinstance(failure.cause, FlywheelError):
                 raise failure.cause from failure
@@ -238,7 +239,7 @@ class RayCollectors:
         self._crew.lose(number)
         self._spooled.pop(number, None)
 
-    def _replace(self, number: int, how: str, work: _Collection, *, is_gone: bool = False) -> None:
+    def _replace(self, number: int, how: str, work: _Collection, is_gone: bool = False) -> None:
         """The requests of one that died or hangs, as far as they have no written episode, wait again."""
         share = work.running.pop(number).share
         self._lose(number)
@@ -249,8 +250,7 @@ class RayCollectors:
             left = share.orphaned() if is_gone else share.left(num_environments=self._num_environments)
             work.waiting.extend(left)
             count = sum(len(one.requests) for one in left)
-            who = f"collector {number}{' and its machine' if is_gone else ''}"
-            work.observer.event(f"{who} {how}; {count} episodes are made again")
+            work.observer.event(f"collector {number} {how}; {count} episodes are made again")
 
     def _give_up(self, request: EpisodeRequest, how: str, work: _Collection) -> None:
         """Records the episode that brought its collector down twice."""
