@@ -13,7 +13,7 @@ from ray.exceptions import RayActorError
 from rich.console import Console
 
 from flywheel import supervisor, wiring
-from flywheel.cluster.serving import check_free, end_serve
+from flywheel.cluster.serve_instance import check_free, end_serve
 from flywheel.cluster.session import RaySession
 from flywheel.config import Config
 from flywheel.core.code_version import CODE_VERSION

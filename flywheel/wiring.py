@@ -174,6 +174,7 @@ def on_ray(
         store=store,
         port=resources.endpoint_port,
         num_replicas=config.control.endpoint_replicas,
+        replicas_per_node=config.control.endpoint_replicas_per_node,
         meter=METER,
     )
 

@@ -13,7 +13,8 @@ import pytest
 from faults import VICTIMS, descendants
 from shelf import policy_files, save_policy
 
-from flywheel.cluster.serving import ServeEndpoint, check_free
+from flywheel.cluster.serve_instance import check_free
+from flywheel.cluster.serving import ServeEndpoint
 from flywheel.cluster.session import RaySession
 from flywheel.core.episode import Floats
 from flywheel.core.errors import ConfigError, EndpointError

@@ -105,14 +105,15 @@ def application(args: Mapping[str, Any]) -> Any:
     """For Serve's declarative config.
 
     `policies`, `identify` and `meter` are what `Made` is made of; the last two may be None. `metrics_folder` is where
-    the meters of a machine count, `num_replicas` how many replicas there will be.
+    the meters of a machine count. There will be `num_replicas`, at most `replicas_per_node` of them on one machine;
+    None: any number.
     """
     options: dict[str, Any] = {"num_cpus": 0, "label_selector": nodes.for_role(nodes.SERVE)}
     if args["meter"] is not None:
         # From the process's first moment: what counts looks at it once, as it is imported.
         options["runtime_env"] = {"env_vars": {METRICS_FOLDER: args["metrics_folder"]}}
     deployment: Any = PolicyDeployment
-    deployment = deployment.options(ray_actor_options=options)
+    deployment = deployment.options(ray_actor_options=options, max_replicas_per_node=args["replicas_per_node"])
     if args["num_replicas"] > 1:
         router = {"request_router_class": STICKY, "request_router_kwargs": {"num_fallback_replicas": 0}}
         deployment = deployment.options(request_router_config=RequestRouterConfig.model_validate(router))

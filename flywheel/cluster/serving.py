@@ -13,8 +13,7 @@ from uuid import uuid4
 import numpy as np
 import ray
 from ray import serve
-from ray.exceptions import RayActorError, RayError
-from ray.serve._private.constants import SERVE_CONTROLLER_NAME, SERVE_NAMESPACE
+from ray.exceptions import RayError
 from ray.serve.context import _get_global_client
 from ray.serve.exceptions import RayServeException
 from ray.serve.schema import ApplicationStatus, ServeDeploySchema
@@ -22,13 +21,14 @@ from ray.serve.schema import ApplicationStatus, ServeDeploySchema
 from flywheel.cluster import policy_app
 from flywheel.cluster.made import Made
 from flywheel.cluster.policy_calls import OutageError, PolicyCalls
+from flywheel.cluster.serve_instance import APPLICATION, end_serve
 from flywheel.core.access import digest_of, new_secret
 from flywheel.core.episode import Floats
-from flywheel.core.errors import ConfigError, EndpointError
+from flywheel.core.errors import EndpointError
 
-APPLICATION = "flywheel"
 START_TIMEOUT_S = 120.0
-END_TIMEOUT_S = 30.0
+PATIENCE_S = 60.0
+"""For replicas that are not there. Starting takes seconds: those that need longer have no machine."""
 PORTS = range(20_000, 32_000)
 """Free ones are looked for here: above Ray's own, and below those that systems give to outgoing connections.
 
@@ -65,17 +65,20 @@ class ServeEndpoint:
         host: str = "127.0.0.1",
         neighbours: Neighbourhood | None = None,
         num_replicas: int = 1,
+        replicas_per_node: int | None = None,
         meter: str | None = None,
         open_metrics: bool = True,
     ) -> None:
         """`policies`: `module:function` that takes the `store`. Port 0: any free one. No neighbours: Serve is ours.
 
+        `replicas_per_node`: most on one machine; those that find none wait, and the others answer. None: any number.
         `meter`: `module:function` that makes a `cluster.meter.Meter`; `open_metrics`: it is read without a token.
         """
         self._policies = Made(function=policies, arguments={"store": store})
         self._meter = None if meter is None else Made(function=meter)
         self._host, self._neighbours = host, neighbours
-        self._num_replicas, self._open_metrics = num_replicas, open_metrics
+        self._num_replicas, self._replicas_per_node = num_replicas, replicas_per_node
+        self._open_metrics = open_metrics
         self._secret = new_secret()
         self._calls = PolicyCalls(host=host, port=port or _free_port(host), secret=self._secret)
         self._reached_by: Sequence[str | None] = (None,)
@@ -113,7 +116,10 @@ class ServeEndpoint:
         return self._reservation
 
     def deploy(self, policy_id: str) -> None:
-        """Returns when every replica answers with the version. EndpointError: one refuses it, and all go back."""
+        """Returns when every replica answers with the version. EndpointError: one refuses it, and all go back.
+
+        A replica that has no machine for long is not waited for: it comes with the version that is served then.
+        """
         with self._reservation:
             self._deploy(policy_id)
 
@@ -163,10 +169,11 @@ class ServeEndpoint:
         attempt = uuid4().hex
         # Only this way Serve changes a setting without starting processes anew.
         _client().deploy_apps(ServeDeploySchema.model_validate(self._description(policy_id, attempt)))
-        deadline = monotonic() + START_TIMEOUT_S
+        deadline, impatient_at = monotonic() + START_TIMEOUT_S, monotonic() + PATIENCE_S
         while monotonic() < deadline:
             answers = self._standings()
-            if answers and all(answer["attempt"] == attempt for answer in answers):
+            is_whole = len(answers) == self._num_replicas or monotonic() > impatient_at
+            if answers and is_whole and all(answer["attempt"] == attempt for answer in answers):
                 return answers
             self._check_application()
             sleep(POLL_INTERVAL_S)
@@ -175,10 +182,8 @@ class ServeEndpoint:
         )
 
     def _standings(self) -> list[dict[str, Any]]:
-        """What each replica says of itself; nothing while there are not as many as there should be."""
+        """What each replica says of itself; nothing while one of those that are there does not answer."""
         replicas = _replicas()
-        if len(replicas) != self._num_replicas:
-            return []
         found: dict[str, dict[str, Any]] = {}
         reached_by: list[str | None] = []
         for number in range(PROBES_PER_REPLICA * len(replicas)):
@@ -213,6 +218,7 @@ class ServeEndpoint:
                 "metrics_folder": _metrics_folder(),
                 "open_metrics": self._open_metrics,
                 "num_replicas": self._num_replicas,
+                "replicas_per_node": self._replicas_per_node,
             },
             "deployments": [
                 {"name": policy_app.DEPLOYMENT, "num_replicas": self._num_replicas, "user_config": settings}
@@ -244,50 +250,6 @@ def _metrics_folder() -> str:
     """The same path on every machine, and gone with this Ray."""
     node: Any = ray._private.worker._global_node  # The only one who knows the session's folder.
     return f"{node.get_session_dir_path()}/flywheel-metrics"
-
-
-def check_free(store: str) -> None:
-    """ConfigError: Serve on this Ray runs something that an endpoint of its own for the store would end."""
-    if not _is_up():
-        return
-    applications = _client().get_serve_details()["applications"]
-    foreign = sorted(name for name, found in applications.items() if _served(found) != store)
-    if foreign:
-        raise ConfigError(
-            f"Ray Serve runs {', '.join(foreign)} there, which an endpoint for {store} would end: take another Ray "
-            "cluster, or end them with `serve shutdown`"
-        )
-
-
-def _served(application: Mapping[str, Any]) -> str | None:
-    """The store of a policy endpoint; None: it is none. One that is left of a run that was killed is taken over."""
-    args = (application.get("deployed_app_config") or {}).get("args") or {}
-    store: str | None = args.get("policies", {}).get("arguments", {}).get("store")
-    return store
-
-
-def end_serve() -> None:
-    """Returns when Serve has ended.
-
-    Not by `serve.shutdown` alone: it waits for an answer that never comes, and Ray prints that as a failed task.
-    """
-    if not _is_up():
-        return
-    with suppress(RayActorError, RayServeException):  # It is gone already.
-        ray.get(_client()._controller.graceful_shutdown.remote(wait=False))
-    deadline = monotonic() + END_TIMEOUT_S
-    while _is_up() and monotonic() < deadline:
-        sleep(POLL_INTERVAL_S)
-    serve.shutdown()
-
-
-def _is_up() -> bool:
-    """Whether Serve runs on this Ray, whoever started it."""
-    try:
-        ray.get_actor(SERVE_CONTROLLER_NAME, namespace=SERVE_NAMESPACE)
-    except ValueError:
-        return False
-    return True
 
 
 def _free_port(host: str) -> int:

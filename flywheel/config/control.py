@@ -79,6 +79,9 @@ class ControlConfig(Section):
     videos: VideosConfig = VideosConfig()
     endpoint_replicas: Annotated[int, Field(ge=1, le=64)] = 1
     """Processes of the policy endpoint that share its requests."""
+    endpoint_replicas_per_node: Annotated[int, Field(ge=1, le=64)] | None = None
+    """Most of them on one machine of a cluster. Those that find no machine wait for one, and the others answer. Without
+    it they may all be on the same."""
     open_metrics: bool = True
     """Whether `/metrics` and the endpoint's need no token, as most Prometheus servers expect; else one that may read,
     at the endpoint any."""

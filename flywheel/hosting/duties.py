@@ -32,6 +32,7 @@ def endpoint_of(config: Config, store: str, api: Mapping[str, Any]) -> ServeEndp
         port=control.port,
         neighbours=Neighbourhood(identify=identify(config, store), applications=[control_with(api)]),
         num_replicas=control.endpoint_replicas,
+        replicas_per_node=control.endpoint_replicas_per_node,
         meter=wiring.METER,
         open_metrics=control.open_metrics,
     )

@@ -21,7 +21,7 @@ from ray.serve.context import _get_global_client
 from ray.serve.schema import ServeDeploySchema
 
 from flywheel import wiring
-from flywheel.cluster.serving import end_serve
+from flywheel.cluster.serve_instance import end_serve
 from flywheel.cluster.session import RaySession
 from flywheel.config import Config, parse
 from flywheel.config.control import ControlConfig
