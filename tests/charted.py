@@ -13,7 +13,7 @@ from ray import serve
 from ray.serve.context import _get_global_client
 from ray.serve.schema import ApplicationStatus, ServeDeploySchema
 
-from flywheel.cluster.serving import end_serve
+from flywheel.cluster.serve_instance import end_serve
 from flywheel.cluster.session import RaySession
 from flywheel.hosting.description import CONTROL
 from flywheel.hosting.service_supervisor import dismiss

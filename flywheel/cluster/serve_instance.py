@@ -20,11 +20,16 @@ END_TIMEOUT_S = 30.0
 POLL_INTERVAL_S = 0.05
 
 
+def client() -> Any:
+    """Of the Serve that runs on this Ray."""
+    return _get_global_client()
+
+
 def check_free(store: str) -> None:
     """ConfigError: Serve on this Ray runs something that an endpoint of its own for the store would end."""
     if not _is_up():
         return
-    applications = _get_global_client().get_serve_details()["applications"]
+    applications = client().get_serve_details()["applications"]
     foreign = sorted(name for name, found in applications.items() if _served(found) != store)
     if foreign:
         raise ConfigError(
@@ -48,7 +53,7 @@ def end_serve() -> None:
     if not _is_up():
         return
     with suppress(RayActorError, RayServeException):  # It is gone already.
-        ray.get(_get_global_client()._controller.graceful_shutdown.remote(wait=False))
+        ray.get(client()._controller.graceful_shutdown.remote(wait=False))
     deadline = monotonic() + END_TIMEOUT_S
     while _is_up() and monotonic() < deadline:
         sleep(POLL_INTERVAL_S)

@@ -14,14 +14,13 @@ import numpy as np
 import ray
 from ray import serve
 from ray.exceptions import RayError
-from ray.serve.context import _get_global_client
 from ray.serve.exceptions import RayServeException
 from ray.serve.schema import ApplicationStatus, ServeDeploySchema
 
 from flywheel.cluster import policy_app
 from flywheel.cluster.made import Made
 from flywheel.cluster.policy_calls import OutageError, PolicyCalls
-from flywheel.cluster.serve_instance import APPLICATION, end_serve
+from flywheel.cluster.serve_instance import APPLICATION, client, end_serve
 from flywheel.core.access import digest_of, new_secret
 from flywheel.core.episode import Floats
 from flywheel.core.errors import EndpointError
@@ -106,7 +105,7 @@ class ServeEndpoint:
             except (RayError, RayServeException, RuntimeError) as failure:
                 raise EndpointError(f"Ray Serve does not start at {self.address}: {failure}") from failure
             self._started = True
-            served = _client().http_config.port
+            served = client().http_config.port
             if served == self._calls.port:
                 self._attempt(None)
             # Another one where a supervisor that died left its endpoint, which goes on.
@@ -168,7 +167,7 @@ class ServeEndpoint:
         """Asks for the version, and returns what each replica says once all tried. EndpointError: one never did."""
         attempt = uuid4().hex
         # Only this way Serve changes a setting without starting processes anew.
-        _client().deploy_apps(ServeDeploySchema.model_validate(self._description(policy_id, attempt)))
+        client().deploy_apps(ServeDeploySchema.model_validate(self._description(policy_id, attempt)))
         deadline, impatient_at = monotonic() + START_TIMEOUT_S, monotonic() + PATIENCE_S
         while monotonic() < deadline:
             answers = self._standings()
@@ -227,13 +226,9 @@ class ServeEndpoint:
         return {"applications": [*(neighbours.applications if neighbours is not None else ()), ours]}
 
 
-def _client() -> Any:
-    return _get_global_client()
-
-
 def _replicas() -> set[str]:
     """Those that requests are sent to, by Serve's ids."""
-    applications = _client().get_serve_details()["applications"]
+    applications = client().get_serve_details()["applications"]
     deployments = applications.get(APPLICATION, {}).get("deployments", {})
     replicas = deployments.get(policy_app.DEPLOYMENT, {}).get("replicas", [])
     return {replica["replica_id"] for replica in replicas if replica["state"] in ANSWERING}
