@@ -165,7 +165,8 @@ class RayCollectors:
         awaited += [some.giving for some in running if some.giving is not None]
         if not awaited:
             return  # Those that did not start are summoned again.
-        ready, _ = ray.wait(awaited, num_returns=1, timeout=min(max(0.0, pause), BRAKE_INTERVAL_S))
+        ray.wait(awaited, num_returns=1, timeout=min(max(0.0, pause), BRAKE_INTERVAL_S))
+        ready, _ = ray.wait(awaited, num_returns=len(awaited), timeout=0)  # Else the first ones hide the others.
         for number, some in list(work.running.items()):
             if some.giving in ready:
                 self._pass_on(some, work)

@@ -86,11 +86,8 @@ class Crew:
         """`collector` is called in each actor; `num_cpus` are the places that one takes."""
         self._make = collector
         dress: Any = ray.remote  # Ray's own types do not know of groups.
-        self._actor_class = dress(
-            num_cpus=num_cpus,
-            concurrency_groups={ASIDE: 1},
-            scheduling_strategy="SPREAD",
-        )(_Collector)
+        options = {"num_cpus": num_cpus, "concurrency_groups": {ASIDE: 1}, "scheduling_strategy": "SPREAD"}
+        self._actor_class = dress(**options)(_Collector)
         self.ready: dict[int, Member] = {}
         """By number."""
         self.num_lost = 0
