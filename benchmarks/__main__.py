@@ -1,6 +1,7 @@
 """`python -m benchmarks` measures collectors, learner and floors; `orchestration` and `curves` look at whole runs."""
 
 import argparse
+import json
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +21,7 @@ from benchmarks import (
     material,
     metrics,
     orchestration,
+    pods,
     promotions,
     requests,
     scale,
@@ -59,6 +61,8 @@ def main() -> None:
         footprint.measure(chosen.pid, seconds=chosen.seconds)
     elif chosen.what == "machines":
         machines.measure()
+    elif chosen.what == "pods":
+        pods.measure(chosen.config, chosen.store, storage=chosen.storage, overrides=chosen.overrides)
     elif chosen.what == "requests":
         requests.measure(chosen.store)
     elif chosen.what == "promotions":
@@ -100,6 +104,13 @@ def _arguments() -> argparse.Namespace:
     running = kinds.add_parser("footprint", help="of a service that runs: memory and processor time of its processes")
     running.add_argument("pid", type=int, help="of its keeper, as `flywheel up --json` prints it")
     running.add_argument("--seconds", type=float, default=footprint.SECONDS)
+    placed = kinds.add_parser("pods", help="of the chart: memory and processor time of each, through some iterations")
+    placed.add_argument("config", type=Path, help="of the loop; its port must be free")
+    placed.add_argument("store", help="an empty one in S3; AWS_ENDPOINT_URL names its server")
+    placed.add_argument("--storage", type=int, required=True, help="process id of that server, which is a pod too")
+    placed.add_argument(
+        "--overrides", type=json.loads, nargs="+", default=[{}], help="JSON: settings of each iteration"
+    )
     asked = kinds.add_parser("requests", help="to S3: what the steps of an iteration ask for")
     asked.add_argument("store", help="an empty one in S3; AWS_ENDPOINT_URL names its server")
     start = kinds.add_parser("chronicle", help="of reading the chronicle when a process starts")

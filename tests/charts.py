@@ -70,9 +70,11 @@ def named(manifests: Sequence[Manifest]) -> dict[str, Manifest]:
     return found
 
 
-def only(manifests: Sequence[Manifest], kind: str) -> Manifest:
-    (found,) = [one for one in manifests if one["kind"] == kind]
-    return found
+def only(manifests: Sequence[Manifest], kind: str, component: str | None = None) -> Manifest:
+    """The one of its kind, or of its kind and component."""
+    found = [one for one in manifests if one["kind"] == kind]
+    (one,) = [one for one in found if component in (None, one["metadata"]["labels"].get("app.kubernetes.io/component"))]
+    return one
 
 
 def pods(manifests: Sequence[Manifest]) -> dict[str, Manifest]:

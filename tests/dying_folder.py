@@ -14,9 +14,9 @@ class DyingFolder(LocalFolder):
         super().__init__(root=root)
         self._left, self._lock = writes, Lock()
 
-    def put(self, key, data):
+    def put_blocks(self, key, content):
         self._tick()
-        super().put(key, data)
+        super().put_blocks(key, content)
 
     def put_if_absent(self, key, data):
         self._tick()

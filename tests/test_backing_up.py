@@ -1,5 +1,7 @@
 """Backups of a real store in a folder: what is in them, what is copied again, what is refused."""
 
+import filecmp
+import tracemalloc
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,6 +12,7 @@ from flywheel.backup.pruning import prune
 from flywheel.backup.restoring import restore
 from flywheel.backup.vault import Vault
 from flywheel.core.errors import ConfigError, StoreError, UnknownError
+from flywheel.store import blocks, bundles
 from flywheel.store.folder import LocalFolder
 from flywheel.store.whole import open_store
 from flywheel.upkeep.repair import plan_repair, repair
@@ -44,6 +47,40 @@ def test_a_point_holds_the_whole_store_and_becomes_it_again(store, folder, vault
     found = restored(vault, tmp_path / "restored")
     assert tree(tmp_path / "restored") == durable(folder)
     assert verify(found).findings == ()
+
+
+def test_objects_of_many_blocks_are_copied_and_restored_alike(store, folder, vault, tmp_path, monkeypatch):
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 100)
+    back_up(store, vault, now=NOW)
+    assert verify(restored(vault, tmp_path / "restored")).findings == ()
+    assert tree(tmp_path / "restored") == durable(folder)
+
+
+@pytest.fixture
+def large(store, monkeypatch, request):
+    """A key of sixty blocks and a bit: of a policy, whose manifest promises a digest, or a log, which nobody knows."""
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 1 << 18)
+    content, key = bytes(60 << 18) + b"end", "logs/iterations/0000/large.jsonl"
+    if request.param == "promised":
+        version = bundles.facts(store.objects, "policies/policy-0000/")["version"]
+        bundles.save(store.objects, "policies/policy-9/", {"weights": content}, {"version": version})
+        (key,) = [key for key in store.objects.keys("policies/policy-9/") if "weights" in key]
+    else:
+        store.objects.put(key, content)
+    return key
+
+
+@pytest.mark.parametrize("large", ["promised", "unknown"], indirect=True)
+def test_a_large_object_is_never_in_memory(large, store, folder, vault, tmp_path):
+    tracemalloc.start()
+    try:
+        point = back_up(store, vault, now=NOW).point
+        restored(vault, tmp_path / "restored")
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert most < point.objects[large].num_bytes // 2
+    assert filecmp.cmp(folder / large, tmp_path / "restored" / large, shallow=False)
 
 
 def test_what_did_not_change_is_neither_read_nor_copied_again(store, vault):
@@ -175,7 +212,7 @@ def test_a_place_where_another_point_is_being_restored_is_not_empty(store, vault
         restored(vault, tmp_path / "restored", first.name)
     with pytest.raises(ConfigError, match="is not empty"):
         restored(vault, tmp_path / "restored", second.name)
-    vault.put(digest, content)
+    vault.put(digest, [content])
     assert verify(restored(vault, tmp_path / "restored", first.name)).findings == ()
 
 

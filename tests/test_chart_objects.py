@@ -10,7 +10,7 @@ import jsonschema
 import kubernetes_validate
 import pytest
 import yaml
-from charts import CASES, NAMESPACE, RELEASE, Manifest, case, named, only, pods, visit
+from charts import CASES, NAMESPACE, RELEASE, Manifest, case, given, named, only, pods, visit
 
 SCHEMA = Path(__file__).parent / "kuberay" / "rayservice-v1.json"
 FOREIGN = {"PodMonitor", "PrometheusRule", "HTTPRoute"}
@@ -223,4 +223,13 @@ def test_alerts_are_those_that_prometheus_takes(tmp_path: Path):
     assert done.returncode == 0, done.stderr
     alerts = [rule for group in rules["groups"] for rule in group["rules"]]
     assert alerts
-    assert all(rule["annotations"]["runbook_url"].startswith("https://") for rule in alerts)
+    assert not [rule for rule in alerts if "runbook_url" in rule["annotations"]]
+
+
+@pytest.mark.parametrize("runbooks", ["https://git.example.com/flywheel", "https://git.example.com/flywheel/"])
+def test_alerts_lead_to_the_runbooks_where_these_are(runbooks: str):
+    rules = only(given("everything-values.yaml", {"metrics.prometheusRule.runbooks": runbooks}), "PrometheusRule")
+    for group in rules["spec"]["groups"]:
+        for rule in group["rules"]:
+            address = rule["annotations"]["runbook_url"]
+            assert address.startswith("https://git.example.com/flywheel/docs/runbooks.md#")

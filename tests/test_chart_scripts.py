@@ -106,7 +106,7 @@ def test_an_existing_cluster_is_given_the_configuration(
     tmp_path: Path, token: str, states: list[str], code: int, said: str
 ):
     manifests, asked = case(EXISTING), []
-    pod = only(manifests, "Job")["spec"]["template"]
+    pod = only(manifests, "Job", "submit")["spec"]["template"]
     with dashboard(states, asked) as url:
         ended, heard = ran(pod, manifests, tmp_path, {"RAY_DASHBOARD": url, "RAY_AUTH_TOKEN": token})
     assert ended == code, heard

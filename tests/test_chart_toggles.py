@@ -35,6 +35,7 @@ TAKEN: dict[str, tuple[dict[str, Any], set[str]]] = {
         {"podDisruptionBudget.enabled": False},
         {"PodDisruptionBudget/wheel-flywheel-head", "PodDisruptionBudget/wheel-flywheel-train"},
     ),
+    "migration": ({"migration.enabled": False}, {"Job/wheel-flywheel-migrate"}),
     "account": ({"serviceAccount.create": False}, {"ServiceAccount/wheel-flywheel"}),
     "secrets": (
         {"api.token.existingSecret": "a", "api.signingKey.existingSecret": "b"},
@@ -98,8 +99,8 @@ def test_groups_of_pods_are_for_what_they_do():
     ]
     gpus = {name: container(group)["resources"]["limits"].get("nvidia.com/gpu") for name, group in groups.items()}
     assert gpus == {"serve": None, "rollout": None, "train": 1}
-    assert container(groups["train"])["image"] == "flywheel/flywheel:0.1.0-cuda"
-    assert container(groups["serve"])["image"].startswith("flywheel/flywheel@sha256:")
+    assert container(groups["train"])["image"] == "registry.example.com/robots/flywheel:0.1.0-cuda"
+    assert container(groups["serve"])["image"].startswith("registry.example.com/robots/flywheel@sha256:")
     assert groups["rollout"]["template"]["spec"]["tolerations"][0]["key"] == "spot"
     assert "tolerations" not in groups["serve"]["template"]["spec"]
     assert groups["serve"]["template"]["spec"]["priorityClassName"] == "flywheel-critical"
@@ -130,9 +131,9 @@ def test_without_autoscaling_nobody_asks_kubernetes():
 def test_an_existing_cluster_gets_a_job_and_no_pods_of_ray():
     kinds = {manifest["kind"] for manifest in case(EXISTING)}
     assert kinds == {"ConfigMap", "Job", "NetworkPolicy", "Pod", "Secret", "ServiceAccount"}
-    asked = only(case(EXISTING), "Job")["metadata"]["name"]
-    changed = only(given(EXISTING, {"loop.gate.max_pairs": 20}), "Job")["metadata"]["name"]
-    same = only(given(EXISTING, {"tests.iteration": False}), "Job")["metadata"]["name"]
+    asked = only(case(EXISTING), "Job", "submit")["metadata"]["name"]
+    changed = only(given(EXISTING, {"loop.gate.max_pairs": 20}), "Job", "submit")["metadata"]["name"]
+    same = only(given(EXISTING, {"tests.iteration": False}), "Job", "submit")["metadata"]["name"]
     assert asked == same != changed
     assert {8265, 8000, 9000} <= ports_out(case(EXISTING))
 
@@ -199,6 +200,65 @@ def test_a_backup_is_one_at_a_time_of_the_store_that_the_loop_has():
     store, target = "s3://robots/arm-cell-3", "s3://robots-backup/arm-cell-3"
     assert found["command"] == ["flywheel", "backup", "make", store, target, "--keep", "14"]
     assert job["concurrencyPolicy"] == "Forbid"
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_store_is_migrated_before_the_pods_of_another_version_start(name: str):
+    job = only(case(name), "Job", "migrate")
+    annotations = job["metadata"]["annotations"]
+    assert annotations["helm.sh/hook"] == "pre-upgrade,pre-rollback"
+    assert annotations["helm.sh/hook-delete-policy"] == "before-hook-creation,hook-succeeded"
+    (found,) = job["spec"]["template"]["spec"]["containers"]
+    assert found["command"][:2] == ["flywheel", "migrate"]
+    assert found["command"][2] in json.dumps(case(name)).replace(json.dumps(job), "")
+    assert found["terminationMessagePolicy"] == "FallbackToLogsOnError"
+
+
+COPIES = {"enabled": True, "target": "s3://b/c"}
+
+
+def vault_env(backup: dict[str, Any], name: str = MINIMAL) -> dict[str, Any]:
+    """What the backup alone is told, without the prefix."""
+    manifests = given(name, {"backup": {**COPIES, **backup}})
+    found = {}
+    for place, pod in pods(manifests).items():
+        for one in pod["spec"]["containers"][0]["env"]:
+            if one["name"].startswith("FLYWHEEL_BACKUP_"):
+                assert place.startswith("CronJob/")
+                value = one["value"] if "value" in one else one["valueFrom"]["secretKeyRef"]["name"]
+                found[one["name"].removeprefix("FLYWHEEL_BACKUP_")] = value
+    return found
+
+
+def test_copies_are_reached_as_the_store_is_unless_told_otherwise():
+    assert vault_env({}) == {}
+    keys = {"AWS_ACCESS_KEY_ID": "store", "AWS_SECRET_ACCESS_KEY": "store"}
+    assert vault_env({"region": "eu-west-1"}) == {"AWS_REGION": "eu-west-1", **keys}
+
+
+def test_copies_elsewhere_have_credentials_of_their_own():
+    keys = {"AWS_ACCESS_KEY_ID": "copies", "AWS_SECRET_ACCESS_KEY": "copies", "AWS_REGION": "us-east-1"}
+    assert vault_env({"existingSecret": "copies"}) == keys
+    elsewhere = {"existingSecret": "copies", "endpoint": "https://safe:9443"}
+    assert vault_env(elsewhere) == {**keys, "AWS_ENDPOINT_URL": "https://safe:9443"}
+    assert vault_env({"existingSecret": "copies"}, BUNDLED)["AWS_ENDPOINT_URL"] == "http://wheel-flywheel-storage:8333"
+    assert 9443 in ports_out(given(MINIMAL, {"backup": {**COPIES, **elsewhere}}))
+
+
+def test_the_authority_of_copies_elsewhere_is_mounted_where_it_is_said_to_be():
+    assert vault_env({"caSecret": "ca"}) == {"S3_CA_FILE": "/etc/flywheel/backup/ca.crt"}
+    job = only(given(MINIMAL, {"backup": {**COPIES, "caSecret": "ca"}}), "CronJob")["spec"]["jobTemplate"]
+    mounts = {one["name"]: one["mountPath"] for one in container(job["spec"])["volumeMounts"]}
+    volumes = {one["name"]: one for one in job["spec"]["template"]["spec"]["volumes"]}
+    assert mounts["backup-ca"] == "/etc/flywheel/backup"
+    assert volumes["backup-ca"]["secret"]["items"] == [{"key": "ca.crt", "path": "ca.crt"}]
+
+
+def test_where_the_cluster_chooses_users_none_is_said():
+    for pod in pods(given(EVERYTHING, {"podSecurity.fixedIds": False})).values():
+        security = pod["spec"]["securityContext"]
+        assert security["runAsNonRoot"]
+        assert not {"runAsUser", "runAsGroup", "fsGroup"} & set(security)
 
 
 def test_of_rays_series_those_are_kept_that_a_prometheus_without_an_operator_keeps():

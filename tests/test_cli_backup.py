@@ -90,6 +90,13 @@ def test_an_older_store_is_backed_up_and_migrated(flywheel, old, vault, tmp_path
     assert flywheel("backup", "make", old, vault)[0] == 0
 
 
+def test_where_a_new_store_will_do_there_is_nothing_to_migrate(flywheel, old, tmp_path):
+    code, out, err = flywheel("migrate", tmp_path / "nothing", "--missing-ok")
+    assert (code, out.splitlines()[-1].partition(":")[0], err) == (0, "nothing to do", "")
+    assert not (tmp_path / "nothing").exists()
+    assert flywheel("migrate", old, "--missing-ok")[1].splitlines()[-1] == "done"
+
+
 def test_what_was_backed_up_before_a_migration_is_restored_and_then_migrated(flywheel, old, vault, tmp_path):
     flywheel("backup", "make", old, vault)
     code, out, _ = flywheel("restore", vault, tmp_path / "restored")

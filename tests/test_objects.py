@@ -12,6 +12,7 @@ from urllib.request import urlopen
 import pytest
 
 from flywheel.core.errors import ConfigError, NotFoundError, RecordExistsError, StoreError
+from flywheel.store.blocks import BLOCK_BYTES, Hashed, blocks
 from flywheel.store.folder import LocalFolder
 from flywheel.store.objects import Objects, open_objects
 
@@ -34,6 +35,25 @@ def test_put_replaces(objects):
     objects.put("a", b"a longer text")
     objects.put("a", b"short")
     assert objects.get("a") == b"short"
+
+
+@pytest.mark.parametrize("sizes", [(), (0,), (5,), (BLOCK_BYTES,), (BLOCK_BYTES, 3), (BLOCK_BYTES, BLOCK_BYTES)])
+def test_what_was_put_in_blocks_is_whole_and_comes_back_in_blocks(objects, sizes):
+    content = [os.urandom(size) for size in sizes]
+    objects.put("a/b", b"before")
+    objects.put_blocks("a/b", iter(content))
+    assert list(blocks(objects, "a/b")) == [block for block in content if block]
+    assert [entry.num_bytes for entry in objects.entries("a/")] == [sum(sizes)]
+
+
+@pytest.mark.parametrize("count", [0, 1, 2])
+def test_where_the_blocks_end_in_an_error_nothing_is_written(objects, count):
+    objects.put("a", b"before")
+    promised = Hashed([bytes(BLOCK_BYTES)] * count, promised="0" * 64, wrong="not as promised")
+    with pytest.raises(StoreError, match="not as promised"):
+        objects.put_blocks("a", promised)
+    assert objects.get("a") == b"before"
+    assert list(objects.keys("")) == ["a"]
 
 
 def test_put_if_absent_keeps_what_is_there(objects):

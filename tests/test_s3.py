@@ -14,7 +14,9 @@ from odd_store import Fault, OddStore
 from s3_store import new_store
 from seaweed import SECRET_KEY, Seaweed
 
+from flywheel.backup.vault import open_vault
 from flywheel.core.errors import ConfigError, NotFoundError, RecordExistsError, StoreError, StoreUnavailableError
+from flywheel.store.blocks import BLOCK_BYTES
 from flywheel.store.episodes import DeltaEpisodes
 from flywheel.store.objects import open_objects
 from flywheel.store.retries import Patience
@@ -42,6 +44,20 @@ def test_an_object_larger_than_a_part_is_whole(s3_store):
     with objects.open("large") as file:
         file.seek(PART_BYTES)
         assert (file.read(5), file.size()) == (data[-1:], len(data))
+
+
+def test_a_store_that_is_away_between_two_blocks_gets_the_rest(fragile_seaweed, fragile_store):
+    content = [os.urandom(BLOCK_BYTES), os.urandom(BLOCK_BYTES), b"end"]
+
+    def interrupted():
+        yield from content[:2]
+        fragile_seaweed.kill()
+        fragile_seaweed.start()
+        yield content[2]
+
+    objects = open_objects(fragile_store)
+    objects.put_blocks("a", interrupted())
+    assert objects.get("a") == b"".join(content)
 
 
 def test_stores_of_one_bucket_do_not_see_one_another(s3_store):
@@ -250,3 +266,15 @@ def test_a_private_authority_is_trusted_when_it_is_named(authority, monkeypatch)
         table = DeltaEpisodes(objects=open_objects(new_store(server)))
         assert table.commit([table.write([random_episode()])], transaction="a") == 1
         assert len(table.summaries()) == 1
+
+
+def test_a_vault_may_have_an_authority_of_its_own_and_the_store_does_not_hear_of_it(authority, monkeypatch):
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    with Seaweed(certificates=authority) as server:
+        with monkeypatch.context() as first:
+            first.setenv("SSL_CERT_FILE", str(authority / "ca.pem"))
+            place = new_store(server)
+        own = {f"FLYWHEEL_BACKUP_{name}": value for name, value in server.environment.items()}
+        own["FLYWHEEL_BACKUP_S3_CA_FILE"] = str(authority / "ca.pem")
+        assert open_vault(place, {"FLYWHEEL_S3_CA_FILE": "/nowhere", **own}).names() == []
+        assert "SSL_CERT_FILE" not in os.environ

@@ -4,7 +4,6 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from hashlib import sha256
 
 from flywheel.backup.cut import Cut, cut, excuses
 from flywheel.backup.parallel import each
@@ -13,6 +12,7 @@ from flywheel.backup.vault import Vault
 from flywheel.core.code_version import CODE_VERSION
 from flywheel.core.errors import ConfigError, ConflictError, NotFoundError, StoreError, StoreUnavailableError
 from flywheel.store import identity, layout
+from flywheel.store.blocks import Hashed, blocks
 from flywheel.store.sealed import unseal
 from flywheel.store.whole import Store
 from flywheel.upkeep.finding import Progress
@@ -66,7 +66,7 @@ def verify_point(vault: Vault, point: Point, progress: Progress = lambda what, d
 
     def problem(digest: str) -> str | None:
         try:
-            vault.get(digest)
+            vault.check(digest)
         except StoreUnavailableError:
             raise
         except StoreError as failure:
@@ -114,21 +114,35 @@ def _attempt(store: Store, vault: Vault, base: Point | None, *, now: datetime, p
 
 def _copied(store: Store, vault: Vault, taken: Cut, known: Collection[str], key: str) -> Copy | None:
     """None: it is gone. StoreError: it is damaged."""
+    promised = taken.promised.get(key)
+    content = Hashed(
+        blocks(store.objects, key),
+        promised=promised,
+        wrong=f"{key}: damaged: its sha256 is not what was promised: see `flywheel data verify`",
+    )
     try:
-        data = store.objects.get(key)
+        if promised is None or promised in known:
+            _keep(store, vault, known, key, content)
+        else:
+            vault.put(promised, content)
     except NotFoundError:
         return None
-    digest = sha256(data).hexdigest()
-    if taken.promised.get(key) not in (None, digest):
-        raise StoreError(f"{key}: damaged: its sha256 is not what was promised: see `flywheel data verify`")
-    if key.startswith(layout.RECORDS) or key.endswith(f"/{layout.MANIFEST}"):
-        unseal(data, name=key)
-    if digest not in known:
-        vault.put(digest, data)
     entry = taken.listed.get(key)
     return Copy(
-        digest=digest, num_bytes=len(data), modified_at=None if entry is None else entry.modified_at.isoformat()
+        digest=content.digest,
+        num_bytes=content.num_bytes,
+        modified_at=None if entry is None else entry.modified_at.isoformat(),
     )
+
+
+def _keep(store: Store, vault: Vault, known: Collection[str], key: str, content: Hashed) -> None:
+    """What only reading it tells the digest of: one that has several blocks is read again, to be copied."""
+    last = content.last()
+    whole = content.num_bytes == len(last)
+    if key.startswith(layout.RECORDS) or key.endswith(f"/{layout.MANIFEST}"):
+        unseal(last if whole else store.objects.get(key), name=key)
+    if content.digest not in known:
+        vault.put(content.digest, [last] if whole else blocks(store.objects, key))
 
 
 def _unchanged(copy: Copy, taken: Cut, key: str) -> bool:

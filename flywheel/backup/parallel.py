@@ -5,7 +5,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import TypeVar
 
 AT_ONCE = 8
-"""Objects in memory at a time, each whole."""
+"""Objects on their way at a time, each with two blocks in memory at most."""
 
 Given = TypeVar("Given")
 Made = TypeVar("Made")

@@ -9,6 +9,7 @@ from flywheel.backup.point import Copy, Point
 from flywheel.backup.vault import Vault
 from flywheel.core.errors import NewerSchemaError
 from flywheel.store import identity, layout
+from flywheel.store.blocks import blocks
 from flywheel.store.objects import Objects
 from flywheel.upkeep.finding import Progress
 
@@ -39,7 +40,14 @@ def restore(vault: Vault, point: Point, objects: Objects, progress: Progress = l
 def _placed(vault: Vault, objects: Objects, there: Mapping[str, int], named: tuple[str, Copy]) -> bool:
     """Whether it had to be written."""
     key, copy = named
-    if there.get(key) == copy.num_bytes and sha256(objects.get(key)).hexdigest() == copy.digest:
+    if there.get(key) == copy.num_bytes and _digest(objects, key) == copy.digest:
         return False
-    objects.put(key, vault.get(copy.digest))
+    objects.put_blocks(key, vault.blocks(copy.digest))
     return True
+
+
+def _digest(objects: Objects, key: str) -> str:
+    found = sha256()
+    for block in blocks(objects, key):
+        found.update(block)
+    return found.hexdigest()

@@ -5,18 +5,21 @@ points/<name>.json                              a point's manifest, written last
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from hashlib import sha256
 
 from flywheel.backup.point import Point
 from flywheel.core.errors import ConfigError, NotFoundError, StoreError, UnknownError
 from flywheel.store import layout
+from flywheel.store.blocks import Hashed, blocks
 from flywheel.store.objects import Objects, open_objects
 from flywheel.store.sealed import put_sealed, unseal
 
 PREFIX = "FLYWHEEL_BACKUP_"
 """Where one of `FLYWHEEL_BACKUP_AWS_...` is set, the vault is reached with these alone, and not with `AWS_...`."""
+CA_FILE = "FLYWHEEL_S3_CA_FILE"
+OWN_CA_FILE = "FLYWHEEL_BACKUP_S3_CA_FILE"
+"""Of the authority of the vault's S3, where that is another than the store's."""
 CONTENT = "objects/"
 POINTS = "points/"
 MANIFEST = ".json"
@@ -68,21 +71,29 @@ class Vault:
         found = self._objects.entries(CONTENT)
         return {entry.key.rpartition("/")[2]: entry.modified_at for entry in found}
 
-    def put(self, digest: str, data: bytes) -> None:
-        """StoreError: what is read back is something else."""
-        self._objects.put(_content(digest), data)
-        self.get(digest)
+    def put(self, digest: str, content: Iterable[bytes]) -> None:
+        """In blocks. StoreError: what is read back is something else."""
+        self._objects.put_blocks(_content(digest), content)
+        self.check(digest)
 
-    def get(self, digest: str) -> bytes:
-        """StoreError: missing or damaged."""
+    def blocks(self, digest: str) -> Iterator[bytes]:
+        """StoreError, at their end at the latest: missing or damaged."""
         key = _content(digest)
         try:
-            data = self._objects.get(key)
+            yield from Hashed(
+                blocks(self._objects, key), promised=digest, wrong=f"{key}: damaged: its sha256 is not its name"
+            )
         except NotFoundError as failure:
             raise StoreError(f"{key}: missing: a point of the backup needs it") from failure
-        if sha256(data).hexdigest() != digest:
-            raise StoreError(f"{key}: damaged: its sha256 is not its name")
-        return data
+
+    def get(self, digest: str) -> bytes:
+        """Whole. StoreError: as `blocks`."""
+        return b"".join(self.blocks(digest))
+
+    def check(self, digest: str) -> None:
+        """StoreError: as `blocks`."""
+        for _ in self.blocks(digest):
+            pass
 
     def delete(self, digest: str) -> None:
         self._objects.delete(_content(digest))
@@ -92,6 +103,8 @@ def open_vault(url: str, environ: Mapping[str, str] = os.environ) -> Vault:
     """ConfigError: it cannot be reached with these settings, or a store is there."""
     own = {name.removeprefix(PREFIX): value for name, value in environ.items() if name.startswith(f"{PREFIX}AWS_")}
     others = {name: value for name, value in environ.items() if not (own and name.startswith("AWS_"))}
+    if OWN_CA_FILE in environ:
+        own[CA_FILE] = environ[OWN_CA_FILE]
     return Vault(objects=open_objects(url, environ={**others, **own}))
 
 

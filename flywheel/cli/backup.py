@@ -122,22 +122,26 @@ def restore(point: Point, store: Store, as_json: Json = False) -> None:
 def migrate(
     store: Store,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
+    missing_ok: Annotated[
+        bool, typer.Option("--missing-ok", help="Where no flywheel was ever run there is nothing to do.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Make a store of an older flywheel one of this flywheel's. The service may go on; repeating it does no harm."""
-    opened, module = (
-        import_module("flywheel.store.whole").open_store(store, older=True),
-        import_module("flywheel.upkeep.migration"),
-    )
-    with progress_bar() as progress:
-        steps = module.plan_migration(opened) if dry_run else module.migrate(opened, progress)
+    whole, module = import_module("flywheel.store.whole"), import_module("flywheel.upkeep.migration")
+    if missing_ok and not whole.is_store(store):
+        steps = []
+    else:
+        opened = whole.open_store(store, older=True)
+        with progress_bar() as progress:
+            steps = module.plan_migration(opened) if dry_run else module.migrate(opened, progress)
     if as_json:
         print_json({"dry_run": dry_run, "steps": steps})
         return
     for step in steps:
         print_lines(f"from schema version {step.before} to {step.after}", step.done)
     if not steps:
-        say("nothing to do: the store is of this flywheel's schema version")
+        say("nothing to do: the store is new, or of this flywheel's schema version")
     else:
         say("nothing was changed; without --dry-run it is done" if dry_run else "done")
 

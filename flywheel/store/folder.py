@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,13 +31,16 @@ class LocalFolder:
         self._root = str(path)
 
     def put(self, key: str, data: bytes) -> None:
+        self.put_blocks(key, (data,))
+
+    def put_blocks(self, key: str, content: Iterable[bytes]) -> None:
         path = self._path(key)
-        with told(Operation.PUT), _translated(path), _written(path, data) as unfinished:
+        with told(Operation.PUT), _translated(path), _written(path, content) as unfinished:
             os.replace(unfinished, path)
 
     def put_if_absent(self, key: str, data: bytes) -> None:
         path = self._path(key)
-        with told(Operation.PUT), _translated(path), _written(path, data) as unfinished:
+        with told(Operation.PUT), _translated(path), _written(path, (data,)) as unfinished:
             try:
                 os.link(unfinished, path)
             except FileExistsError as failure:
@@ -108,13 +111,14 @@ def _translated(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _written(path: Path, data: bytes) -> Iterator[Path]:
-    """A synced file beside the path that holds the data; it is gone afterwards, and what was made of it is synced."""
+def _written(path: Path, content: Iterable[bytes]) -> Iterator[Path]:
+    """A synced file of the content beside the path; it is gone afterwards, and what was made of it is synced."""
     _make_folder(path.parent)
     unfinished = path.with_name(f".{uuid4().hex}.tmp")
     try:
         with unfinished.open("xb") as file:
-            file.write(data)
+            for block in content:
+                file.write(block)
             file.flush()
             os.fsync(file.fileno())
         yield unfinished

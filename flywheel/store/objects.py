@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
@@ -20,6 +20,13 @@ class Objects(Protocol):
 
     def put(self, key: str, data: bytes) -> None:
         """Writes or replaces."""
+        ...
+
+    def put_blocks(self, key: str, content: Iterable[bytes]) -> None:
+        """Writes or replaces what does not fit into memory: `blocks.BLOCK_BYTES` each, but for the last.
+
+        Where the content raises, nothing is written.
+        """
         ...
 
     def put_if_absent(self, key: str, data: bytes) -> None:

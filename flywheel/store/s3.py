@@ -4,21 +4,25 @@ import io
 import mimetypes
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from hashlib import sha256
+from itertools import islice
 from typing import Any, Self, TypeVar
 from urllib.parse import urlsplit
 
 import pyarrow as pa
 import urllib3
 from minio import Minio
+from minio.datatypes import Part
 from minio.error import S3Error
 from minio.signer import sign_v4_s3
 from minio.time import to_amz_date, utcnow
 
-from flywheel.core.errors import ConfigError, RecordExistsError
+from flywheel.core.errors import ConfigError, RecordExistsError, StoreError
 from flywheel.store.calls import Operation, told
 from flywheel.store.keys import ObjectEntry, check_key
 from flywheel.store.ranges import RangeFile
@@ -55,8 +59,8 @@ class S3Bucket:
                 "the prefix of letters, digits and . _ - = in names that do not begin with a dot"
             )
         settings = S3Settings.from_environment(environ)
-        if settings.ca_file is not None:
-            # Delta Lake's client learns of private authorities in this way only.
+        if settings.ca_file is not None and environ is os.environ:
+            # Delta Lake's client, which reads no vaults, learns of private authorities in this way only.
             os.environ.setdefault("SSL_CERT_FILE", settings.ca_file)
         return cls(bucket=match[1], prefix=match[2].strip("/"), settings=settings, patience=patience)
 
@@ -74,6 +78,14 @@ class S3Bucket:
                 self._bucket, name, io.BytesIO(data), len(data), content_type=_kind(key), part_size=PART_BYTES
             ),
         )
+
+    def put_blocks(self, key: str, content: Iterable[bytes]) -> None:
+        waiting = iter(content)
+        ahead = deque(islice(waiting, 2))
+        if len(ahead) < 2:
+            self.put(key, b"".join(ahead))
+        else:
+            self._put_parts(key, _then(ahead, waiting))
 
     def put_if_absent(self, key: str, data: bytes) -> None:
         num_attempts = 0
@@ -191,6 +203,24 @@ class S3Bucket:
         whole = answer.headers.get("Content-Range", "").rpartition("/")[2]
         return data, int(whole) if whole.isdigit() else len(data)
 
+    def _put_parts(self, key: str, content: Iterable[bytes]) -> None:
+        """Each part is repeated by itself, which the SDK's own put cannot: what was read of a stream is gone."""
+        client, bucket, headers = self._client, self._bucket, {"Content-Type": _kind(key)}
+        upload = self._call(Operation.PUT, key, lambda name: client._create_multipart_upload(bucket, name, {**headers}))
+        try:
+            parts = [
+                Part(number, self._call(Operation.PUT, key, partial(self._put_part, upload, number, block)))
+                for number, block in enumerate(content, start=1)
+            ]
+            self._call(Operation.PUT, key, lambda name: client._complete_multipart_upload(bucket, name, upload, parts))
+        except BaseException:
+            with suppress(StoreError):  # It costs room until the bucket's rules take it away.
+                self._call(Operation.DELETE, key, lambda name: client._abort_multipart_upload(bucket, name, upload))
+            raise
+
+    def _put_part(self, upload: str, number: int, block: bytes, name: str) -> str:
+        return self._client._upload_part(self._bucket, name, block, None, upload, number)
+
     def _put_new(self, name: str, data: bytes) -> None:
         """A signed conditional request: the SDK's own put would make `If-None-Match` metadata of the object."""
         signed = self._client.get_presigned_url("PUT", self._bucket, name)
@@ -239,6 +269,13 @@ class S3Bucket:
 
     def _shown(self, key: str) -> str:
         return f"s3://{self._bucket}/{self._prefix}{key}"
+
+
+def _then(ahead: deque[bytes], waiting: Iterable[bytes]) -> Iterator[bytes]:
+    """What was looked at goes first, and stays in memory no longer than the rest."""
+    while ahead:
+        yield ahead.popleft()
+    yield from waiting
 
 
 def _kind(name: str) -> str:

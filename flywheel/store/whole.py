@@ -30,11 +30,16 @@ class Store:
         return {layout.EPISODES: self.episodes.table, layout.LABELS: self.labels.table}
 
 
+def is_store(url: str) -> bool:
+    """Whether a flywheel was ever run there. ConfigError, StoreError: nobody can tell."""
+    return _claimed(open_objects(url))
+
+
 def open_store(url: str, *, older: bool = False) -> Store:
     """ConfigError: no flywheel was ever run there. Errors of `identity.read`, but for a damaged identity: whoever looks
     after the store finds that."""
     objects = open_objects(url)
-    if not any(any(objects.keys(prefix)) for prefix in (layout.IDENTITY, layout.RECORDS)):
+    if not _claimed(objects):
         raise ConfigError(f"{url}: no flywheel was ever run here")
     try:
         identity.read(objects, older=older)
@@ -50,3 +55,7 @@ def open_store(url: str, *, older: bool = False) -> Store:
         episodes=DeltaEpisodes(objects=objects),
         labels=DeltaLabels(objects=objects),
     )
+
+
+def _claimed(objects: Objects) -> bool:
+    return any(any(objects.keys(prefix)) for prefix in (layout.IDENTITY, layout.RECORDS))

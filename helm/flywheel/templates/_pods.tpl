@@ -2,9 +2,11 @@
 
 {{- define "flywheel.podSecurity" -}}
 runAsNonRoot: true
+{{- if .Values.podSecurity.fixedIds }}
 runAsUser: {{ .Values.podSecurity.runAsUser }}
 runAsGroup: {{ .Values.podSecurity.runAsGroup }}
 fsGroup: {{ .Values.podSecurity.runAsGroup }}
+{{- end }}
 seccompProfile:
   type: RuntimeDefault
 {{- end -}}
@@ -89,11 +91,56 @@ priorityClassName: {{ . }}
 {{- define "flywheel.volumes" -}}
 - name: tmp
   emptyDir:
-    sizeLimit: {{ .Values.ray.tmpSize }}
+    sizeLimit: {{ .Values.ray.tmpSize | quote }}
 {{- if .Values.store.caSecret }}
 - name: store-ca
   secret:
     secretName: {{ .Values.store.caSecret }}
     items: [{key: ca.crt, path: ca.crt}]
 {{- end }}
+{{- end -}}
+
+{{/* The pod template of a command on the store: component, command, resources, and what it gets beside. */}}
+{{- define "flywheel.storePod" -}}
+{{- $root := .root -}}
+metadata:
+  labels:
+    {{- include "flywheel.selectorLabels" (dict "root" $root "component" .component) | nindent 4 }}
+spec:
+  restartPolicy: Never
+  serviceAccountName: {{ include "flywheel.serviceAccount" $root }}
+  automountServiceAccountToken: false
+  {{- include "flywheel.pullSecrets" $root | nindent 2 }}
+  securityContext:
+    {{- include "flywheel.podSecurity" $root | nindent 4 }}
+  containers:
+    - name: {{ .component }}
+      image: {{ include "flywheel.image" $root }}
+      imagePullPolicy: {{ $root.Values.image.pullPolicy }}
+      command: {{ .command | toJson }}
+      # What it says last is what `kubectl describe` shows of it.
+      terminationMessagePolicy: FallbackToLogsOnError
+      env:
+        {{- include "flywheel.baseEnv" $root | nindent 8 }}
+        {{- include "flywheel.storeEnv" $root | nindent 8 }}
+        {{- with .env }}
+        {{- . | nindent 8 }}
+        {{- end }}
+      resources:
+        {{- toYaml .resources | nindent 8 }}
+      securityContext:
+        {{- include "flywheel.containerSecurity" $root | nindent 8 }}
+      volumeMounts:
+        {{- include "flywheel.mounts" $root | nindent 8 }}
+        {{- with .caSecret }}
+        - {name: backup-ca, mountPath: /etc/flywheel/backup, readOnly: true}
+        {{- end }}
+  volumes:
+    {{- include "flywheel.volumes" $root | nindent 4 }}
+    {{- with .caSecret }}
+    - name: backup-ca
+      secret:
+        secretName: {{ . }}
+        items: [{key: ca.crt, path: ca.crt}]
+    {{- end }}
 {{- end -}}

@@ -58,7 +58,7 @@ spec:
   volumes:
     {{- include "flywheel.volumes" $root | nindent 4 }}
     - name: shm
-      emptyDir: {medium: Memory, sizeLimit: {{ $ray.shmSize }}}
+      emptyDir: {medium: Memory, sizeLimit: {{ $ray.shmSize | quote }}}
 {{- end -}}
 
 {{/* Over HTTP, where KubeRay's own need wget in the image. Ray asks for no token there. */}}
@@ -90,4 +90,11 @@ livenessProbe:
 {{- end -}}
 {{- end -}}
 {{- toYaml $resources -}}
+{{- end -}}
+
+{{/* Bytes. Ray itself would take a share of the limit of memory, and a folder on disk where that is more than there is. */}}
+{{- define "flywheel.ray.objectStore" -}}
+{{- $units := dict "" 1 "k" 1e3 "M" 1e6 "G" 1e9 "T" 1e12 "Ki" 1024 "Mi" 1048576 "Gi" 1073741824 "Ti" 1099511627776 -}}
+{{- $size := .Values.ray.shmSize -}}
+{{- mulf (regexFind "^[0-9.]+" $size | float64) (get $units (regexFind "[A-Za-z]*$" $size)) 0.9 | int64 -}}
 {{- end -}}
