@@ -28,7 +28,7 @@ from flywheel.workshop import Workshop
 STEP_S = 0.02
 CPUS_PER_NODE = 2
 MOST_NODES = 3
-NUM_EPISODES = 120
+NUM_EPISODES = 600
 NUMBERS = count()
 """Of iterations, so that no two calls make the same episodes."""
 CONFIG: dict[str, Any] = {
