@@ -1,6 +1,9 @@
-"""Runs a small campaign on a real service again and again, kills something at a random moment, and checks the end.
+"""Runs a small campaign on a real service again and again, disturbs it at a random moment, and checks the end.
 
     python tests/campaign_soak.py --runs 20 --seed 7
+
+Something is killed, or another release takes its place: `upgrade` ends the service in order and starts the other one,
+`rolling` starts the other one beside it and then kills the first.
 
 Every run prints its seed: `--runs 1 --seed N` does the same again, as far as chance allows.
 """
@@ -22,12 +25,14 @@ from pathlib import Path
 from random import Random
 
 from faults import REAPER, descendants, write_config
+from releases import make_release
 from small import NAME, small_settings
 
 from flywheel import services
 from flywheel.client import Flywheel
 from flywheel.config import parse
 from flywheel.core.campaign import CampaignState, Goal
+from flywheel.core.code_version import CODE_VERSION
 from flywheel.core.control import Control, IterationState
 from flywheel.core.entry import Action
 from flywheel.core.errors import ServiceError
@@ -41,6 +46,9 @@ LONGEST_PAUSE_S = 4.0
 DEADLINE_S = 400.0
 POLL_S = 0.1
 FLYWHEEL = [sys.executable, "-m", "flywheel.cli"]
+NEWER = "99.0.0"
+"""Another release, of the same code."""
+UPGRADES = ("upgrade", "rolling")
 TITLES = {"api": "ray::ServeReplica:control", "supervisor": "ray::ServiceSupervisor"}
 SETTINGS = small_settings(
     control={"port": 0},
@@ -60,6 +68,8 @@ class Trial:
     pause_s: float
     """... and so much time has passed since."""
     folder: Path
+    release: Path
+    """The other one, for PYTHONPATH."""
 
     @property
     def store(self) -> str:
@@ -81,19 +91,43 @@ def wait_for(happened: Callable[[], bool], what: str) -> None:
 def service(trial: Trial) -> Iterator[services.Service]:
     """`flywheel up`, and `flywheel down` in any case."""
     os.environ["XDG_STATE_HOME"] = str(trial.folder / "state")
-    subprocess.run(
-        [*FLYWHEEL, "up", "given.yaml", "--store", trial.store], cwd=trial.folder, check=True, stdout=sys.stderr
-    )
-    up = services.read(NAME)
-    assert up is not None
+    start_service(trial)
     try:
-        yield up
+        yield known_service()
     finally:
         subprocess.run([*FLYWHEEL, "down", NAME], check=True, stdout=sys.stderr)
 
 
-def strike(fault: str, up: services.Service) -> str:
+def start_service(trial: Trial, **environ: str) -> None:
+    command = [*FLYWHEEL, "up", "given.yaml", "--store", trial.store]
+    subprocess.run(command, cwd=trial.folder, check=True, stdout=sys.stderr, env={**os.environ, **environ})
+
+
+def known_service() -> services.Service:
+    up = services.read(NAME)
+    assert up is not None
+    return up
+
+
+def upgrade(trial: Trial, up: services.Service) -> str:
+    """To the other release; what `known_service` gives is its service then."""
+    if trial.fault == "upgrade":
+        subprocess.run([*FLYWHEEL, "down", NAME], check=True, stdout=sys.stderr)
+        start_service(trial, PYTHONPATH=str(trial.release))
+        return "down, and up as another release"
+    os.environ["XDG_STATE_HOME"] = str(trial.folder / "beside")
+    start_service(trial, PYTHONPATH=str(trial.release))
+    for child, title in {up.pid: "keeper", **descendants(up.pid)}.items():
+        if REAPER not in title:
+            end_process(child)
+    return "all of it, once another release was up beside it"
+
+
+def strike(trial: Trial, up: services.Service) -> str:
     """Kills as soon as there is something to kill."""
+    fault = trial.fault
+    if fault in UPGRADES:
+        return upgrade(trial, up)
     if fault == "head":
         wait_for(lambda: any("/raylet/raylet " in title for title in descendants(up.pid).values()), "a raylet")
         for child, title in descendants(up.pid).items():
@@ -127,7 +161,9 @@ def run_campaign(trial: Trial) -> str:
         if trial.fault != "nothing":
             wait_for(lambda: len(chronicle.control().entries) >= before + 1 + trial.num_entries, "the moment to strike")
             time.sleep(trial.pause_s)
-            struck = strike(trial.fault, up)
+            struck = strike(trial, up)
+            up = known_service()
+            client = Flywheel(url=up.url, token=Path(up.token_file).read_text().strip())
         wait_for(lambda: chronicle.control().campaigns[number].state.is_terminal, "the campaign's end")
 
         def answers() -> bool:
@@ -154,6 +190,9 @@ def check(trial: Trial, digests: dict[str, str] | None) -> dict[str, str]:
         for number in control.iterations
         if (record := workshop.records.read(record_key(number, Stage.TRAIN))) is not None
     }
+    if trial.fault in UPGRADES:
+        started = [some for some in control.entries if some.action is Action.ITERATION_STARTED]
+        assert {some.details["flywheel"] for some in started} <= {CODE_VERSION, NEWER}, started
     assert digests is None or trained == digests, f"{trained} is not {digests}"
     verified = subprocess.run(
         [*FLYWHEEL, "data", "verify", "--store", trial.store], capture_output=True, text=True, check=False
@@ -183,10 +222,11 @@ def run_trial(trial: Trial, digests: dict[str, str] | None) -> dict[str, str] | 
         log = trial.folder / "state" / "flywheel" / "services" / f"{NAME}.log"
         print(f"FAILED {trial}\n{traceback.format_exc()}\n{log.read_text() if log.exists() else ''}", flush=True)
         return None
-    starts = sum(entry.action is Action.ITERATION_STARTED for entry in trial.workshop.chronicle().control().entries)
+    entries = trial.workshop.chronicle().control().entries
+    starts = [some.details["flywheel"] for some in entries if some.action is Action.ITERATION_STARTED]
     print(
         f"seed {trial.seed:<12} {trial.fault:<11} after {trial.num_entries:>2} entries and {trial.pause_s:3.1f} s: "
-        f"{struck}; iterations were begun {starts} times, {time.monotonic() - began:.0f} s",
+        f"{struck}; iterations were begun by {' '.join(starts)}, {time.monotonic() - began:.0f} s",
         flush=True,
     )
     return found
@@ -209,11 +249,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=20)
     parser.add_argument("--seed", type=int, default=time.time_ns() % 10**9, help="of the first run; then counting up")
-    parser.add_argument("--faults", nargs="+", choices=[*TITLES, "head"], default=[*TITLES, "head"])
+    faults = [*TITLES, "head", *UPGRADES]
+    parser.add_argument("--faults", nargs="+", choices=faults, default=faults)
     options = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="flywheel-campaigns-"))
     print(f"{options.runs} campaigns from seed {options.seed} in {folder}: {', '.join(options.faults)}", flush=True)
-    store, failed, digests = prepared(folder), 0, None
+    store, failed, digests, release = prepared(folder), 0, None, make_release(folder, NEWER)
     for seed in (None, *range(options.seed, options.seed + options.runs)):
         random = Random(seed)
         trial = Trial(
@@ -222,6 +263,7 @@ def main() -> int:
             num_entries=random.randrange(MOST_ENTRIES),
             pause_s=random.uniform(0.0, LONGEST_PAUSE_S),
             folder=folder / str(seed),
+            release=release,
         )
         shutil.copytree(store, trial.store)
         found = run_trial(trial, digests)

@@ -10,17 +10,17 @@ import json
 import signal
 import sys
 from collections.abc import Mapping
-from dataclasses import replace
 from threading import Event, Thread
 from typing import Any
 
-from flywheel import loop, wiring
+from flywheel import loop
 from flywheel.config import parse
 from flywheel.core.code_version import CODE_VERSION
+from flywheel.core.contract import contract_digest
 from flywheel.core.control import IterationStatus
 from flywheel.core.iteration import Iteration
-from flywheel.local import LocalEndpoint
-from flywheel.ports import Policies, Ports
+from flywheel.local import LocalCollectors, LocalEndpoint, LocalRelabeler, LocalTrainer, StoredPolicies
+from flywheel.ports import Chronicle, Ports
 from flywheel.presence import StoredPresence
 from flywheel.service.campaigns import Campaigns
 from flywheel.service.driver import SUPERVISOR, Driver
@@ -28,6 +28,7 @@ from flywheel.service.pedal import Pedal
 from flywheel.service.steering import Steering
 from flywheel.store.chronicle import utc_now
 from flywheel.store.writer import this_process
+from flywheel.workers.training import Place
 from flywheel.workshop import Workshop
 
 TICK_S = 0.05
@@ -74,9 +75,6 @@ class Looking(StoredPresence):
 class Serving(LocalEndpoint):
     """Says what it serves."""
 
-    def __init__(self, *, policies: Policies) -> None:
-        super().__init__(policies=policies)
-
     def deploy(self, policy_id: str) -> None:
         super().deploy(policy_id)
         say(serves=policy_id)
@@ -98,15 +96,35 @@ class Turning:
         say(rests=True)
 
 
+def ports_of(workshop: Workshop, chronicle: Chronicle, endpoint: Serving, observer: Holding, pedal: Pedal) -> Ports:
+    """As `wiring.local` makes them, which would import all that a service on Ray needs."""
+    return Ports(
+        plan=workshop.plan(),
+        contract=lambda: contract_digest(workshop.contract),
+        records=workshop.records,
+        chronicle=chronicle,
+        episodes=workshop.episodes,
+        labels=workshop.labels,
+        policies=workshop.policies,
+        collectors=LocalCollectors(collector=workshop.collector, brake=pedal),
+        relabeler=LocalRelabeler(relabel=workshop.relabel),
+        trainer=LocalTrainer(run=lambda request: workshop.training_run(request, Place())),
+        endpoint=endpoint,
+        reference=StoredPolicies(policies=workshop.policies),
+        observer=observer,
+        brake=pedal,
+        by=SUPERVISOR,
+        owner=OWNER,
+    )
+
+
 def main() -> None:
     settings, store, hold = sys.argv[1:]
-    config, observer, over = parse(json.loads(settings), origin="wheel"), Holding(hold), Event()
-    wiring.check(config, store)
-    workshop = Workshop(config=config, store=store)
+    workshop = Workshop(config=parse(json.loads(settings), origin="wheel"), store=store)
     chronicle, endpoint = workshop.chronicle(), Serving(policies=workshop.policies)
+    observer, over = Holding(hold), Event()
     pedal = Pedal(control=chronicle.control, stage_timeout_s=3600.0, owner=OWNER)
-    made = wiring.local(config, store, observer)
-    ports = replace(made, chronicle=chronicle, endpoint=endpoint, brake=pedal, by=SUPERVISOR, owner=OWNER)
+    ports = ports_of(workshop, chronicle, endpoint, observer, pedal)
     presence = Looking(objects=workshop.objects, owner=OWNER, beat_s=BEAT_S, gone_after_s=GONE_AFTER_S)
     driver = Driver(chronicle=chronicle, turning=Turning(ports), pedal=pedal, presence=presence, owner=OWNER)
     ticks = (
