@@ -12,7 +12,7 @@ from pathlib import Path
 from threading import Event, Thread
 from time import monotonic
 
-from flywheel.core.errors import FlywheelError, NotFoundError
+from flywheel.core.errors import FlywheelError, NotFoundError, StoreError
 from flywheel.services import is_alive
 from flywheel.store import layout
 from flywheel.store.objects import Objects
@@ -63,6 +63,9 @@ class StoredPresence:
             found = self._objects.get(key)
         except NotFoundError:
             return False
+        except StoreError:
+            self._seen = None  # Neither could it give a sign.
+            raise
         writer = writer_of(found, name=key)
         if writer is not None and unseal(found, name=key)["place"] == _place() and not is_alive(writer.pid):
             return False

@@ -3,7 +3,7 @@
     python tests/campaign_soak.py --runs 20 --seed 7
 
 Something is killed, or another release takes its place: `upgrade` ends the service in order and starts the other one,
-`rolling` starts the other one beside it and then kills the first.
+`rolling` has both up and kills the one that turns.
 
 Every run prints its seed: `--runs 1 --seed N` does the same again, as far as chance allows.
 """
@@ -18,8 +18,8 @@ import tempfile
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -88,46 +88,57 @@ def wait_for(happened: Callable[[], bool], what: str) -> None:
 
 
 @contextmanager
-def service(trial: Trial) -> Iterator[services.Service]:
-    """`flywheel up`, and `flywheel down` in any case."""
-    os.environ["XDG_STATE_HOME"] = str(trial.folder / "state")
-    start_service(trial)
+def service(trial: Trial, place: str = "state", **environ: str) -> Iterator[services.Service]:
+    """`flywheel up`, and `flywheel down` in any case. `place`: of its state, so that there may be two."""
+    start_service(trial, place, **environ)
     try:
-        yield known_service()
+        yield known_service(trial, place)
     finally:
-        subprocess.run([*FLYWHEEL, "down", NAME], check=True, stdout=sys.stderr)
+        if known_service(trial, place).is_up:
+            subprocess.run([*FLYWHEEL, "down", NAME], check=True, stdout=sys.stderr)
 
 
-def start_service(trial: Trial, **environ: str) -> None:
+def start_service(trial: Trial, place: str = "state", **environ: str) -> None:
+    os.environ["XDG_STATE_HOME"] = str(trial.folder / place)
     command = [*FLYWHEEL, "up", "given.yaml", "--store", trial.store]
     subprocess.run(command, cwd=trial.folder, check=True, stdout=sys.stderr, env={**os.environ, **environ})
 
 
-def known_service() -> services.Service:
+def known_service(trial: Trial, place: str = "state") -> services.Service:
+    """The one that is up there; commands mean it from then on."""
+    os.environ["XDG_STATE_HOME"] = str(trial.folder / place)
     up = services.read(NAME)
     assert up is not None
     return up
 
 
-def upgrade(trial: Trial, up: services.Service) -> str:
-    """To the other release; what `known_service` gives is its service then."""
-    if trial.fault == "upgrade":
-        subprocess.run([*FLYWHEEL, "down", NAME], check=True, stdout=sys.stderr)
-        start_service(trial, PYTHONPATH=str(trial.release))
-        return "down, and up as another release"
-    os.environ["XDG_STATE_HOME"] = str(trial.folder / "beside")
+def upgrade(trial: Trial) -> services.Service:
+    """In order, to the other release."""
+    subprocess.run([*FLYWHEEL, "down", NAME], check=True, stdout=sys.stderr)
     start_service(trial, PYTHONPATH=str(trial.release))
-    for child, title in {up.pid: "keeper", **descendants(up.pid)}.items():
+    return known_service(trial)
+
+
+def kill_who_turns(trial: Trial, ups: Sequence[services.Service]) -> services.Service:
+    """One of two, with all its processes, and returns the other."""
+    chronicle, owners = trial.workshop.chronicle(), list[str]()
+
+    def somebody_turns() -> bool:
+        current = chronicle.control().current
+        owners[:] = [] if current is None or current.owner is None else [current.owner]
+        return bool(owners) or chronicle.control().campaigns[1].state.is_terminal
+
+    wait_for(somebody_turns, "an iteration that runs")
+    turning = {int(owner.split()[1]) for owner in owners}
+    killed, other = ups if turning & descendants(ups[0].pid).keys() else reversed(ups)
+    for child, title in {killed.pid: "keeper", **descendants(killed.pid)}.items():
         if REAPER not in title:
             end_process(child)
-    return "all of it, once another release was up beside it"
+    return other
 
 
-def strike(trial: Trial, up: services.Service) -> str:
+def strike(fault: str, up: services.Service) -> str:
     """Kills as soon as there is something to kill."""
-    fault = trial.fault
-    if fault in UPGRADES:
-        return upgrade(trial, up)
     if fault == "head":
         wait_for(lambda: any("/raylet/raylet " in title for title in descendants(up.pid).values()), "a raylet")
         for child, title in descendants(up.pid).items():
@@ -152,28 +163,37 @@ def end_process(pid: int) -> None:
 
 def run_campaign(trial: Trial) -> str:
     """Returns what was struck."""
-    with service(trial) as up:
-        client = Flywheel(url=up.url, token=Path(up.token_file).read_text().strip())
+    with ExitStack() as stack:
+        ups = [stack.enter_context(service(trial))]
+        if trial.fault == "rolling":
+            ups.append(stack.enter_context(service(trial, "beside", PYTHONPATH=str(trial.release))))
         chronicle = trial.workshop.chronicle()
         before = len(chronicle.control().entries)
-        number = client.campaigns.create(Goal(max_iterations=ITERATIONS)).number
-        struck = "nothing"
+        number = client_of(ups[0]).campaigns.create(Goal(max_iterations=ITERATIONS)).number
+        up, struck = ups[0], "nothing"
         if trial.fault != "nothing":
             wait_for(lambda: len(chronicle.control().entries) >= before + 1 + trial.num_entries, "the moment to strike")
             time.sleep(trial.pause_s)
-            struck = strike(trial, up)
-            up = known_service()
-            client = Flywheel(url=up.url, token=Path(up.token_file).read_text().strip())
+        if trial.fault == "upgrade":
+            up, struck = upgrade(trial), "down, and up as another release"
+        elif trial.fault == "rolling":
+            up, struck = kill_who_turns(trial, ups), "who turned, of two services"
+        elif trial.fault != "nothing":
+            struck = strike(trial.fault, up)
         wait_for(lambda: chronicle.control().campaigns[number].state.is_terminal, "the campaign's end")
 
         def answers() -> bool:
             try:
-                return client.campaigns.get(number).state is CampaignState.ENDED
+                return client_of(up).campaigns.get(number).state is CampaignState.ENDED
             except ServiceError:
                 return False
 
         wait_for(answers, "an answer of the API")
     return struck
+
+
+def client_of(up: services.Service) -> Flywheel:
+    return Flywheel(url=up.url, token=Path(up.token_file).read_text().strip())
 
 
 def check(trial: Trial, digests: dict[str, str] | None) -> dict[str, str]:

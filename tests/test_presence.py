@@ -79,6 +79,24 @@ def test_who_gives_no_sign_for_long_is_gone_by_the_watchers_own_clock(objects):
         assert watcher.lives(OWNER)
 
 
+def test_while_the_store_is_away_nobody_can_give_a_sign(objects, monkeypatch):
+    clock = Clock()
+    watcher = watching(objects, clock)
+
+    def away(key):
+        raise StoreUnavailableError("away")
+
+    with StoredPresence(objects=objects, owner=OWNER, beat_s=3600.0).shown():
+        assert watcher.lives(OWNER)
+        with monkeypatch.context() as patch, pytest.raises(StoreUnavailableError):
+            patch.setattr(objects, "get", away)
+            watcher.lives(OWNER)
+        clock.now += 30.0
+        assert watcher.lives(OWNER)
+        clock.now += 20.0
+        assert not watcher.lives(OWNER)
+
+
 def test_whose_process_ended_on_this_machine_is_gone_at_once_and_elsewhere_after_a_while(
     objects, tmp_path, monkeypatch
 ):
