@@ -15,7 +15,7 @@ from typing import Any
 
 import flywheel
 
-WHEEL = Path(__file__).parent / "wheel.py"
+WHEEL = Path(__file__).parent / "wheel_process.py"
 METADATA = "Metadata-Version: 2.1\nName: flywheel\nVersion: {version}\n"
 LOOP = r"LOOP_VERSION: Final = \d+"
 

@@ -1,6 +1,6 @@
 """A service without Ray in a process of its own: what turns, what campaigns ask for, and what an endpoint follows.
 
-    python wheel.py SETTINGS STORE HOLD
+    python wheel_process.py SETTINGS STORE HOLD
 
 SETTINGS are JSON. It says in lines of JSON what happens, and holds where HOLD says, `<iteration>/<stage>/<done>`, until
 it is told to leave, by SIGTERM, or a line of its input says to go on.
