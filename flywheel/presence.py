@@ -73,6 +73,14 @@ class StoredPresence:
             self._seen = owner, found, self._clock()
         return self._clock() - self._seen[2] < self._gone_after_s
 
+    def left(self, owner: str) -> bool:
+        """Whether it ended in order, or never showed itself. StoreError."""
+        try:
+            self._objects.get(layout.presence(owner))
+        except NotFoundError:
+            return True
+        return False
+
     def forget(self, owner: str) -> None:
         """Of a process that turns nothing any more. The store may be away: then it is there in vain."""
         try:

@@ -69,6 +69,7 @@ class Present:
     living: set[str] = field(default_factory=set)
     shows: bool = False
     forgotten: list[str] = field(default_factory=list)
+    orderly: set[str] = field(default_factory=set)
 
     @contextmanager
     def shown(self):
@@ -78,6 +79,9 @@ class Present:
 
     def lives(self, owner):
         return owner in self.living
+
+    def left(self, owner):
+        return owner in self.orderly
 
     def forget(self, owner):
         self.forgotten.append(owner)
@@ -197,6 +201,17 @@ def test_a_stage_that_takes_its_supervisor_with_it_again_and_again_has_failed():
     assert last.driver.step()
     assert last.status().state is IterationState.FAILED
     assert last.status().reason == f"{MAX_STARTS} supervisors ended in the stage after plan. Was there enough memory?"
+
+
+def test_one_that_is_handed_over_again_and_again_has_not_failed():
+    """As by upgrades in the middle of a long training."""
+    told = begun("life 0")
+    for life in range(1, 2 * MAX_STARTS):
+        rig = Rig(SystemExit(), owner=f"life {life}", told=told)
+        rig.presence.orderly.add(f"life {life - 1}")
+        with pytest.raises(SystemExit):
+            rig.driver.step()
+    assert told.control().iterations[0].owner == f"life {life}"
 
 
 def test_nothing_that_goes_wrong_ends_the_thread(monkeypatch):

@@ -35,6 +35,7 @@ def watching(objects, clock=None):
 
 def test_who_never_said_anything_is_not_there(objects):
     assert not watching(objects).lives(OWNER)
+    assert watching(objects).left(OWNER)
 
 
 def test_who_shows_itself_is_there_and_leaves_nothing(objects):
@@ -108,6 +109,7 @@ def test_whose_process_ended_on_this_machine_is_gone_at_once_and_elsewhere_after
         assert watcher.lives(OWNER)
         process.kill()
     assert not watcher.lives(OWNER)
+    assert not watcher.left(OWNER)
     monkeypatch.setattr(presence, "_place", lambda: "another machine")
     assert watching(objects).lives(OWNER)
 

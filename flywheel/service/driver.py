@@ -66,6 +66,10 @@ class Presence(Protocol):
         """Whether the process, as the chronicle names it, is to be left to what it turns. StoreError."""
         ...
 
+    def left(self, owner: str) -> bool:
+        """Of one that does not live: whether it ended in order. StoreError."""
+        ...
+
     def forget(self, owner: str) -> None:
         """It turns nothing any more."""
         ...
@@ -157,7 +161,9 @@ class Driver:
     def _take(self, status: IterationStatus) -> bool:
         """Whether it is ours now; of several who see that nobody turns it, one has it."""
         number = status.number
-        self._append(partial(iterations.start, number=number, by=SUPERVISOR, owner=self._owner, seen=status))
+        handed_over = status.owner is not None and self._presence.left(status.owner)
+        start = partial(iterations.start, number=number, by=SUPERVISOR, owner=self._owner, seen=status)
+        self._append(partial(start, handed_over=handed_over))
         if self._chronicle.control().iterations[number].owner != self._owner:
             return False
         if status.owner not in (None, self._owner):
@@ -228,13 +234,13 @@ def due(control: Control) -> IterationStatus | None:
 
 
 def starts_of_stage(control: Control, number: int) -> int:
-    """How often the iteration was begun by another process since its last stage ended."""
+    """How often the iteration was begun since its last stage ended, but by those to whom it was handed over."""
     starts = 0
     for entry in control.entries:
         if entry.subject == f"iterations/{number}":
             if entry.action is Action.STAGE_COMPLETED:
                 starts = 0
-            starts += entry.action is Action.ITERATION_STARTED
+            starts += entry.action is Action.ITERATION_STARTED and not entry.details.get("handed_over", False)
     return starts
 
 

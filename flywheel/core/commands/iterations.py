@@ -85,17 +85,26 @@ def cancel(control: Control, number: int, *, by: str, reason: str = "") -> Draft
     return _about(status, Action.CANCEL_REQUESTED, by=by, reason=reason, after=status.state)
 
 
-def start(control: Control, number: int, *, by: str, owner: str, seen: IterationStatus | None = None) -> Draft | None:
+def start(
+    control: Control,
+    number: int,
+    *,
+    by: str,
+    owner: str,
+    seen: IterationStatus | None = None,
+    handed_over: bool = False,
+) -> Draft | None:
     """By who turns it from now on. None: that is known, or somebody else has it.
 
     `seen`: as it was when nobody turned it, so that of several who saw that one has it; None: whoever does gives way.
+    `handed_over`: by who had it and ended in order.
     """
     status = iteration(control, number)
     if status.state is IterationState.RUNNING and status.owner == owner:
         return None
     if seen is not None and (status.state, status.owner) != (seen.state, seen.owner):
         return None
-    details = {"owner": owner, "flywheel": CODE_VERSION}
+    details = {"owner": owner, "flywheel": CODE_VERSION, "handed_over": handed_over}
     return _about(status, Action.ITERATION_STARTED, by=by, after=IterationState.RUNNING, details=details)
 
 
