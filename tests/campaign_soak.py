@@ -2,7 +2,7 @@
 
     python tests/campaign_soak.py --runs 20 --seed 7
 
-Something is killed, or another release takes its place: `upgrade` ends the service in order and starts the other one,
+Something is killed, or another release takes its place: `upgrade` ends the service in order and then starts the other one,
 `rolling` has both up and kills the one that turns.
 
 Every run prints its seed: `--runs 1 --seed N` does the same again, as far as chance allows.
@@ -112,9 +112,10 @@ def known_service(trial: Trial, place: str = "state") -> services.Service:
     return up
 
 
-def upgrade(trial: Trial) -> services.Service:
-    """In order, to the other release."""
-    subprocess.run([*FLYWHEEL, "down", NAME], check=True, stdout=sys.stderr)
+def upgrade(trial: Trial, up: services.Service) -> services.Service:
+    """In order and at once, as a service manager would, to the other release."""
+    os.kill(up.pid, signal.SIGTERM)
+    wait_for(lambda: not services.is_alive(up.pid), "its end")
     start_service(trial, PYTHONPATH=str(trial.release))
     return known_service(trial)
 
@@ -175,7 +176,7 @@ def run_campaign(trial: Trial) -> str:
             wait_for(lambda: len(chronicle.control().entries) >= before + 1 + trial.num_entries, "the moment to strike")
             time.sleep(trial.pause_s)
         if trial.fault == "upgrade":
-            up, struck = upgrade(trial), "down, and up as another release"
+            up, struck = upgrade(trial, up), "told to end, and up as another release"
         elif trial.fault == "rolling":
             up, struck = kill_who_turns(trial, ups), "who turned, of two services"
         elif trial.fault != "nothing":
