@@ -2,8 +2,8 @@
 
     python tests/campaign_soak.py --runs 20 --seed 7
 
-Something is killed, or another release takes its place: `upgrade` ends the service in order and then starts the other one,
-`rolling` has both up and kills the one that turns.
+Something is killed, or another release takes its place: `upgrade` ends the service in order and then starts the other
+one, `rolling` has both up and kills the one that turns.
 
 Every run prints its seed: `--runs 1 --seed N` does the same again, as far as chance allows.
 """
