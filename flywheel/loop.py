@@ -3,7 +3,7 @@
 from functools import partial
 from time import perf_counter
 
-from flywheel.core.code_version import CODE_VERSION
+from flywheel.core.code_version import CODE_VERSION, LOOP_VERSION
 from flywheel.core.commands import iterations as commands
 from flywheel.core.errors import ResumeError, WaitingError
 from flywheel.core.gate import Decision
@@ -12,7 +12,7 @@ from flywheel.core.iteration import ITERATIONS, Iteration, Stage, record_key
 from flywheel.journey import backwards, final_key, incomplete, last_finished, reached, recorded, summary
 from flywheel.mending import mend
 from flywheel.ports import Ports
-from flywheel.resume import check
+from flywheel.resume import check, check_loop
 from flywheel.stages.assess import assess
 from flywheel.stages.collect import collect
 from flywheel.stages.deploy import deploy
@@ -47,7 +47,7 @@ def turn(iteration: Iteration, ports: Ports) -> Iteration:
         ports.observer.stage_started(iteration.number, stage)
         began = perf_counter()
         outcome = STAGES[stage](iteration, ports)
-        outcome = {**outcome, "wall_s": perf_counter() - began, "flywheel": CODE_VERSION}
+        outcome = {**outcome, "wall_s": perf_counter() - began, "flywheel": CODE_VERSION, "loop": LOOP_VERSION}
         iteration = iteration.completed(stage, outcome)
         ports.records.write(record_key(iteration.number, stage), iteration.outcomes[stage])
         _tell(iteration, stage, ports)
@@ -78,7 +78,7 @@ def run(ports: Ports, *, iterations: int, until: float | None = None, accept_ver
     assert last is not None, "no iteration is due only where one is finished"
     if _is_unassessed(last, ports):
         if not checked:
-            _check(last, ports, accept_version=accept_version)
+            _check(last, ports)
         _assess(last, ports)
     return last
 
@@ -86,11 +86,15 @@ def run(ports: Ports, *, iterations: int, until: float | None = None, accept_ver
 def carry_on(number: int, ports: Ports, *, accept_version: bool = False, checked: bool = False) -> Iteration:
     """Turns the iteration with this number to its end, or to where it waits for approval.
 
-    ResumeError: what it goes on from is not what was recorded; `checked`: that is known not to be so.
+    ResumeError: what it goes on from is not what was recorded; `checked`: that is known not to be so. OtherLoopError:
+    stages of another loop version have begun it; `accept_version`: it may be gone on with. TakenOverError: somebody
+    else turns it by now.
     """
+    if not (checked or accept_version):
+        check_loop(number, ports.records)
     iteration = recorded(number, ports)
     if not checked:
-        _check(iteration, ports, accept_version=accept_version)
+        _check(iteration, ports)
     ports.chronicle.append(partial(commands.start, number=number, by=ports.by, owner=ports.owner))
     for stage in iteration.outcomes:
         if stage not in ports.chronicle.control().iterations[number].stages:
@@ -125,9 +129,8 @@ def _due(ports: Ports, iterations: int, until: float | None) -> int | None:
     return entry.subject_number
 
 
-def _check(iteration: Iteration, ports: Ports, *, accept_version: bool) -> None:
-    before = next(backwards(ports.records, below=iteration.number), None)
-    check(iteration, before, ports, accept_version=accept_version)
+def _check(iteration: Iteration, ports: Ports) -> None:
+    check(iteration, next(backwards(ports.records, below=iteration.number), None), ports)
 
 
 def _last(ports: Ports) -> Iteration | None:
@@ -150,7 +153,7 @@ def _assess(iteration: Iteration, ports: Ports) -> None:
     ports.observer.stage_started(iteration.number, FINAL)
     began = perf_counter()
     assessed = assess(iteration, live, ports)
-    outcome = {**assessed, "wall_s": perf_counter() - began, "flywheel": CODE_VERSION}
+    outcome = {**assessed, "wall_s": perf_counter() - began, "flywheel": CODE_VERSION, "loop": LOOP_VERSION}
     ports.records.write(final_key(iteration.number), outcome)
     ports.observer.stage_completed(iteration.number, FINAL, outcome)
 
@@ -158,6 +161,5 @@ def _assess(iteration: Iteration, ports: Ports) -> None:
 def _tell(iteration: Iteration, stage: Stage, ports: Ports) -> None:
     """The chronicle has every finished stage once, with what a reader wants to know of it."""
     told = summary(iteration.outcomes[stage])
-    ports.chronicle.append(
-        partial(commands.complete_stage, number=iteration.number, stage=str(stage), by=ports.by, summary=told)
-    )
+    complete = partial(commands.complete_stage, number=iteration.number, stage=str(stage), summary=told)
+    ports.chronicle.append(partial(complete, by=ports.by, owner=ports.owner))

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any, NoReturn
 
-from flywheel.core.code_version import CODE_VERSION
+from flywheel.core.code_version import CODE_VERSION, LOOP_VERSION, loop_version
 from flywheel.core.control import Control, IterationStatus
 from flywheel.core.entry import Action
 from flywheel.core.errors import NotFoundError, RecordExistsError, ResumeError, StoreUnavailableError
@@ -64,11 +64,14 @@ def _made_again(stage: Stage, iteration: Iteration, told: Mapping[str, Any], por
     """NotFoundError: the store does not hold what it would be made from. ResumeError: it would be another one."""
     if stage is Stage.PLAN:
         raise NotFoundError("nothing but the record held the plan")
+    if (other := loop_version(iteration.outcomes[Stage.PLAN])) != LOOP_VERSION:
+        raise ResumeError(f"its plan is of loop version {other}, and this flywheel makes records of {LOOP_VERSION}")
     if stage is Stage.TRAIN and ports.policies.version(told["policy_id"]) is None:
         raise NotFoundError(f"{told['policy_id']} is not in the store any more")
     # A deployment is all in the chronicle; to deploy again might undo what a person decided since.
     products = {name: told[name] for name in PRODUCTS[stage]} if stage is Stage.DEPLOY else None
-    outcome = {**(products or COMMITTED[stage](iteration, ports)), "wall_s": told["wall_s"], "flywheel": CODE_VERSION}
+    made = products or COMMITTED[stage](iteration, ports)
+    outcome = {**made, "wall_s": told["wall_s"], "flywheel": CODE_VERSION, "loop": LOOP_VERSION}
     # An older release told less.
     if (says := {name: summary(outcome).get(name) for name in told}) != told:
         raise ResumeError(f"made again it says {says}, and the chronicle was told {told}")

@@ -3,22 +3,39 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from flywheel.core.code_version import CODE_VERSION, release
-from flywheel.core.errors import CheckpointError, NotFoundError, ResumeError
+from flywheel.core.code_version import CODE_VERSION, LOOP_VERSION, loop_version
+from flywheel.core.errors import CheckpointError, NotFoundError, OtherLoopError, ResumeError
 from flywheel.core.iteration import Iteration, Outcomes, Stage, record_key
-from flywheel.ports import Ports
+from flywheel.ports import Ports, Records
 
 RESTORE = "restore the store from a copy of before, or start anew on another store"
 
 
-def check(iteration: Iteration, before: Iteration | None, ports: Ports, *, accept_version: bool = False) -> None:
+def check_loop(number: int, records: Records) -> None:
+    """Whether this code can finish the iteration. OtherLoopError: stages of another loop version have begun it.
+
+    Reads records as they are: those of another loop version may lack what an iteration of this one has.
+    """
+    found = {stage: records.read(record_key(number, stage)) for stage in Stage}
+    recorded = {stage: outcome for stage, outcome in found.items() if outcome is not None}
+    if Stage.DEPLOY in recorded:  # Nothing is left to do.
+        return
+    for stage, outcome in recorded.items():
+        if loop_version(outcome) != LOOP_VERSION:
+            raise OtherLoopError(
+                f"iteration {number}, {stage}: was recorded by flywheel {outcome['flywheel']}, loop version "
+                f"{loop_version(outcome)}; this is {CODE_VERSION}, loop version {LOOP_VERSION}",
+                remedy=f"Finish the iteration with flywheel {outcome['flywheel']}, or accept that two make it: "
+                "--accept-version",
+            )
+
+
+def check(iteration: Iteration, before: Iteration | None, ports: Ports) -> None:
     """Checks all that the iteration goes on from. `before`: the one whose evaluation it learns from; None: the first.
 
     ResumeError names what differs, with both values, and what to do. CheckpointError, StoreError: something is
-    damaged. `accept_version`: an iteration that another release began may be gone on with.
+    damaged.
     """
-    if not accept_version:
-        _check_code(iteration)
     built_on = [some for some in (before, iteration) if some is not None]
     versions = {named: where for some in built_on for named, where in _versions(some)}
     for (table, version, digest), where in versions.items():
@@ -27,17 +44,6 @@ def check(iteration: Iteration, before: Iteration | None, ports: Ports, *, accep
         trained = _training(policy_id, ports)
         if trained is not None:
             _check_policy(policy_id, trained, ports)
-
-
-def _check_code(iteration: Iteration) -> None:
-    for stage, outcome in iteration.outcomes.items():
-        recorded = outcome.get("flywheel", "an unknown version")
-        if iteration.remaining() and release(recorded) != release(CODE_VERSION):
-            raise ResumeError(
-                f"iteration {iteration.number}, {stage}: was recorded by flywheel {recorded}, this is {CODE_VERSION}. "
-                f"Finish the iteration with flywheel {release(recorded)}, or accept that two versions make it: "
-                "--accept-version"
-            )
 
 
 def _versions(iteration: Iteration) -> Iterator[tuple[tuple[str, int, str], str]]:

@@ -19,6 +19,8 @@ from flywheel.core.errors import (
 )
 from flywheel.journal import Ending, Journal, News
 from flywheel.narration import Narration
+from flywheel.presence import StoredPresence
+from flywheel.store.objects import open_objects
 
 
 class Supervisor:
@@ -35,6 +37,8 @@ class Supervisor:
                 Narration(store=self._store, others=self._journal) as narration,
                 wiring.on_ray(self._config, self._store, narration.observer) as ports,
                 narration.turning(),
+                # A service on the same store leaves alone what this process turns.
+                StoredPresence(objects=open_objects(self._store), owner=ports.owner).shown(),
             ):
                 loop.run(ports, iterations=iterations, until=until, accept_version=accept_version)
             self._journal.event("writing the report")

@@ -1,6 +1,9 @@
-"""Runs a small campaign on a real service again and again, kills something at a random moment, and checks the end.
+"""Runs a small campaign on a real service again and again, disturbs it at a random moment, and checks the end.
 
     python tests/campaign_soak.py --runs 20 --seed 7
+
+Something is killed, or another release takes its place: `upgrade` ends the service in order and then starts the other
+one, `rolling` has both up and kills the one that turns.
 
 Every run prints its seed: `--runs 1 --seed N` does the same again, as far as chance allows.
 """
@@ -15,19 +18,21 @@ import tempfile
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
 from faults import REAPER, descendants, write_config
+from releases import make_release
 from small import NAME, small_settings
 
 from flywheel import services
 from flywheel.client import Flywheel
 from flywheel.config import parse
 from flywheel.core.campaign import CampaignState, Goal
+from flywheel.core.code_version import CODE_VERSION
 from flywheel.core.control import Control, IterationState
 from flywheel.core.entry import Action
 from flywheel.core.errors import ServiceError
@@ -41,6 +46,9 @@ LONGEST_PAUSE_S = 4.0
 DEADLINE_S = 400.0
 POLL_S = 0.1
 FLYWHEEL = [sys.executable, "-m", "flywheel.cli"]
+NEWER = "99.0.0"
+"""Another release, of the same code."""
+UPGRADES = ("upgrade", "rolling")
 TITLES = {"api": "ray::ServeReplica:control", "supervisor": "ray::ServiceSupervisor"}
 SETTINGS = small_settings(
     control={"port": 0},
@@ -60,6 +68,8 @@ class Trial:
     pause_s: float
     """... and so much time has passed since."""
     folder: Path
+    release: Path
+    """The other one, for PYTHONPATH."""
 
     @property
     def store(self) -> str:
@@ -78,18 +88,54 @@ def wait_for(happened: Callable[[], bool], what: str) -> None:
 
 
 @contextmanager
-def service(trial: Trial) -> Iterator[services.Service]:
-    """`flywheel up`, and `flywheel down` in any case."""
-    os.environ["XDG_STATE_HOME"] = str(trial.folder / "state")
-    subprocess.run(
-        [*FLYWHEEL, "up", "given.yaml", "--store", trial.store], cwd=trial.folder, check=True, stdout=sys.stderr
-    )
+def service(trial: Trial, place: str = "state", **environ: str) -> Iterator[services.Service]:
+    """`flywheel up`, and `flywheel down` in any case. `place`: of its state, so that there may be two."""
+    start_service(trial, place, **environ)
+    try:
+        yield known_service(trial, place)
+    finally:
+        if known_service(trial, place).is_up:
+            subprocess.run([*FLYWHEEL, "down", NAME], check=True, stdout=sys.stderr)
+
+
+def start_service(trial: Trial, place: str = "state", **environ: str) -> None:
+    os.environ["XDG_STATE_HOME"] = str(trial.folder / place)
+    command = [*FLYWHEEL, "up", "given.yaml", "--store", trial.store]
+    subprocess.run(command, cwd=trial.folder, check=True, stdout=sys.stderr, env={**os.environ, **environ})
+
+
+def known_service(trial: Trial, place: str = "state") -> services.Service:
+    """The one that is up there; commands mean it from then on."""
+    os.environ["XDG_STATE_HOME"] = str(trial.folder / place)
     up = services.read(NAME)
     assert up is not None
-    try:
-        yield up
-    finally:
-        subprocess.run([*FLYWHEEL, "down", NAME], check=True, stdout=sys.stderr)
+    return up
+
+
+def upgrade(trial: Trial, up: services.Service) -> services.Service:
+    """In order and at once, as a service manager would, to the other release."""
+    os.kill(up.pid, signal.SIGTERM)
+    wait_for(lambda: not services.is_alive(up.pid), "its end")
+    start_service(trial, PYTHONPATH=str(trial.release))
+    return known_service(trial)
+
+
+def kill_who_turns(trial: Trial, ups: Sequence[services.Service]) -> services.Service:
+    """One of two, with all its processes, and returns the other."""
+    chronicle, owners = trial.workshop.chronicle(), list[str]()
+
+    def somebody_turns() -> bool:
+        current = chronicle.control().current
+        owners[:] = [] if current is None or current.owner is None else [current.owner]
+        return bool(owners) or chronicle.control().campaigns[1].state.is_terminal
+
+    wait_for(somebody_turns, "an iteration that runs")
+    turning = {int(owner.split()[1]) for owner in owners}
+    killed, other = ups if turning & descendants(ups[0].pid).keys() else reversed(ups)
+    for child, title in {killed.pid: "keeper", **descendants(killed.pid)}.items():
+        if REAPER not in title:
+            end_process(child)
+    return other
 
 
 def strike(fault: str, up: services.Service) -> str:
@@ -118,26 +164,37 @@ def end_process(pid: int) -> None:
 
 def run_campaign(trial: Trial) -> str:
     """Returns what was struck."""
-    with service(trial) as up:
-        client = Flywheel(url=up.url, token=Path(up.token_file).read_text().strip())
+    with ExitStack() as stack:
+        ups = [stack.enter_context(service(trial))]
+        if trial.fault == "rolling":
+            ups.append(stack.enter_context(service(trial, "beside", PYTHONPATH=str(trial.release))))
         chronicle = trial.workshop.chronicle()
         before = len(chronicle.control().entries)
-        number = client.campaigns.create(Goal(max_iterations=ITERATIONS)).number
-        struck = "nothing"
+        number = client_of(ups[0]).campaigns.create(Goal(max_iterations=ITERATIONS)).number
+        up, struck = ups[0], "nothing"
         if trial.fault != "nothing":
             wait_for(lambda: len(chronicle.control().entries) >= before + 1 + trial.num_entries, "the moment to strike")
             time.sleep(trial.pause_s)
+        if trial.fault == "upgrade":
+            up, struck = upgrade(trial, up), "told to end, and up as another release"
+        elif trial.fault == "rolling":
+            up, struck = kill_who_turns(trial, ups), "who turned, of two services"
+        elif trial.fault != "nothing":
             struck = strike(trial.fault, up)
         wait_for(lambda: chronicle.control().campaigns[number].state.is_terminal, "the campaign's end")
 
         def answers() -> bool:
             try:
-                return client.campaigns.get(number).state is CampaignState.ENDED
+                return client_of(up).campaigns.get(number).state is CampaignState.ENDED
             except ServiceError:
                 return False
 
         wait_for(answers, "an answer of the API")
     return struck
+
+
+def client_of(up: services.Service) -> Flywheel:
+    return Flywheel(url=up.url, token=Path(up.token_file).read_text().strip())
 
 
 def check(trial: Trial, digests: dict[str, str] | None) -> dict[str, str]:
@@ -154,6 +211,9 @@ def check(trial: Trial, digests: dict[str, str] | None) -> dict[str, str]:
         for number in control.iterations
         if (record := workshop.records.read(record_key(number, Stage.TRAIN))) is not None
     }
+    if trial.fault in UPGRADES:
+        started = [some for some in control.entries if some.action is Action.ITERATION_STARTED]
+        assert {some.details["flywheel"] for some in started} <= {CODE_VERSION, NEWER}, started
     assert digests is None or trained == digests, f"{trained} is not {digests}"
     verified = subprocess.run(
         [*FLYWHEEL, "data", "verify", "--store", trial.store], capture_output=True, text=True, check=False
@@ -183,10 +243,11 @@ def run_trial(trial: Trial, digests: dict[str, str] | None) -> dict[str, str] | 
         log = trial.folder / "state" / "flywheel" / "services" / f"{NAME}.log"
         print(f"FAILED {trial}\n{traceback.format_exc()}\n{log.read_text() if log.exists() else ''}", flush=True)
         return None
-    starts = sum(entry.action is Action.ITERATION_STARTED for entry in trial.workshop.chronicle().control().entries)
+    entries = trial.workshop.chronicle().control().entries
+    starts = [some.details["flywheel"] for some in entries if some.action is Action.ITERATION_STARTED]
     print(
         f"seed {trial.seed:<12} {trial.fault:<11} after {trial.num_entries:>2} entries and {trial.pause_s:3.1f} s: "
-        f"{struck}; iterations were begun {starts} times, {time.monotonic() - began:.0f} s",
+        f"{struck}; iterations were begun by {' '.join(starts)}, {time.monotonic() - began:.0f} s",
         flush=True,
     )
     return found
@@ -209,11 +270,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=20)
     parser.add_argument("--seed", type=int, default=time.time_ns() % 10**9, help="of the first run; then counting up")
-    parser.add_argument("--faults", nargs="+", choices=[*TITLES, "head"], default=[*TITLES, "head"])
+    faults = [*TITLES, "head", *UPGRADES]
+    parser.add_argument("--faults", nargs="+", choices=faults, default=faults)
     options = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="flywheel-campaigns-"))
     print(f"{options.runs} campaigns from seed {options.seed} in {folder}: {', '.join(options.faults)}", flush=True)
-    store, failed, digests = prepared(folder), 0, None
+    store, failed, digests, release = prepared(folder), 0, None, make_release(folder, NEWER)
     for seed in (None, *range(options.seed, options.seed + options.runs)):
         random = Random(seed)
         trial = Trial(
@@ -222,6 +284,7 @@ def main() -> int:
             num_entries=random.randrange(MOST_ENTRIES),
             pause_s=random.uniform(0.0, LONGEST_PAUSE_S),
             folder=folder / str(seed),
+            release=release,
         )
         shutil.copytree(store, trial.store)
         found = run_trial(trial, digests)

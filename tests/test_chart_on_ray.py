@@ -3,13 +3,14 @@ and an upgrade of the loop on the same Ray.
 """
 
 import base64
+import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from time import monotonic, sleep
-from typing import IO
+from typing import IO, Any
 
 import pytest
 import yaml
@@ -21,6 +22,8 @@ from test_chart_scripts import ran
 
 from flywheel.client import Flywheel
 from flywheel.core.control import IterationState
+from flywheel.store import layout
+from flywheel.store.objects import open_objects
 
 pytestmark = pytest.mark.timeout(600)
 UPGRADE_TIMEOUT_S = 60.0
@@ -62,13 +65,23 @@ class Installed:
         path.write_text(only(manifests, "RayService")["spec"]["serveConfigV2"], encoding="utf-8")
         return path
 
+    @property
+    def head(self) -> dict[str, Any]:
+        """Its container."""
+        cluster = only(self.manifests, "RayService")["spec"]["rayClusterConfig"]
+        container: dict[str, Any] = cluster["headGroupSpec"]["template"]["spec"]["containers"][0]
+        return container
+
+    def shown(self) -> list[str]:
+        """Processes that turn something on its store, as they show themselves."""
+        return list(open_objects(self._store, environ=self._server.environment).keys(layout.PRESENCE))
+
     def environment(self) -> dict[str, str]:
         """Of the head's container, with the values of the secrets that it names."""
-        head = only(self.manifests, "RayService")["spec"]["rayClusterConfig"]["headGroupSpec"]["template"]["spec"]
         secrets = {**self._secrets, **self._server.environment}
         found = {
             one["name"]: one["value"] if "value" in one else secrets[one["valueFrom"]["secretKeyRef"]["key"]]
-            for one in head["containers"][0]["env"]
+            for one in self.head["env"]
         }
         return {name: str(self._folder / name) if name in PLACES else value for name, value in found.items()}
 
@@ -124,3 +137,21 @@ def test_an_upgrade_of_the_loop_goes_on_with_the_same_store(installed: Installed
         over = wheel.iterations.wait(made.number, timeout_s=300)
         assert over.state in {IterationState.SUCCEEDED, IterationState.REJECTED}, over.reason
         assert over.owner != before.owner, "the supervisor still has the settings of before"
+
+
+def test_what_the_head_does_before_it_ends_leaves_what_is_turned_to_others(
+    installed: Installed, ray: subprocess.Popen[str]
+):
+    with Flywheel(installed.url, installed.token, timeout_s=60) as wheel:
+        asked = wheel.iterations.create(overrides={"train": {"num_updates": 1_000_000}}).number
+        deadline = monotonic() + UPGRADE_TIMEOUT_S
+        while (progress := wheel.iterations.get(asked).progress) is None or progress.stage != "train":
+            assert monotonic() < deadline, "it does not train"
+            sleep(POLL_S)
+        present = installed.shown()
+        command = installed.head["lifecycle"]["preStop"]["exec"]["command"]
+        lines(ray.stdin).write(f"{json.dumps(command)}\n")
+        lines(ray.stdin).flush()
+        assert lines(ray.stdout).readline() == "done\n"
+        assert (len(present), installed.shown()) == (1, [])
+        assert wheel.iterations.get(asked).state is IterationState.RUNNING

@@ -4,7 +4,7 @@ from world import PUSH, REACH, World, skilled
 
 from flywheel.core.behaviour import Behaviour
 from flywheel.core.episode import EpisodeSummary, Outcome, Source
-from flywheel.core.errors import CancelledError, StoppedError
+from flywheel.core.errors import CancelledError, StoppedError, TakenOverError
 from flywheel.stages.gather import gather, outcomes, results
 
 BEHAVIOUR = Behaviour(sampled=False)
@@ -73,6 +73,22 @@ def test_what_was_stopped_is_kept_and_not_made_again_when_its_process_died_befor
     with pytest.raises(StoppedError, match="one: it was stopped before"):
         gather(requests_of(world), BEHAVIOUR, transaction="one", ports=world.ports())
     assert len(world.episodes.summaries()) == 2
+
+
+def test_what_is_left_to_another_process_is_not_kept_and_that_one_makes_all_of_it():
+    world = World()
+
+    class Stopped(ScriptedCollectors):
+        def collect(self, requests, behaviour, observer):
+            return super().collect(requests[:2], behaviour, observer)
+
+    collectors = Stopped(episodes=world.episodes, outcome=world.script)
+    ports = world.ports(collectors=collectors, brake=lambda: TakenOverError("by process 2"))
+    with pytest.raises(TakenOverError):
+        gather(requests_of(world), BEHAVIOUR, transaction="one", ports=ports)
+    assert world.episodes.summaries() == []
+    _, made, _ = gather(requests_of(world), BEHAVIOUR, transaction="one", ports=world.ports())
+    assert len(made) == len(requests_of(world))
 
 
 def test_episodes_that_others_made_in_the_same_iteration_are_left_out():

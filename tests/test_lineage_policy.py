@@ -2,6 +2,7 @@ import pytest
 from stored import StoredWorld, cut_short
 from world import PUSH, REACH
 
+from flywheel.core.code_version import CODE_VERSION
 from flywheel.core.errors import ConfigError
 from flywheel.lineage.policy import policy_id, policy_lineage
 from flywheel.lineage.recall import recall, undo
@@ -32,6 +33,7 @@ def test_a_version_says_what_it_was_made_from(store):
         ("policy-0000", "evaluation", REACH, "success", 1),
     )
     assert found.excluded == 0
+    assert found.made_by == (CODE_VERSION,)
     assert found.unreadable is None
 
 

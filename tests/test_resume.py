@@ -5,8 +5,8 @@ from fakes import CONTRACT, MemoryRecords, Notebook
 from mortal import KilledError
 from world import World, contents, skilled
 
-from flywheel.core.code_version import CODE_VERSION, release
-from flywheel.core.errors import CheckpointError, ResumeError
+from flywheel.core.code_version import CODE_VERSION, LOOP_VERSION, loop_version
+from flywheel.core.errors import CheckpointError, OtherLoopError, ResumeError
 from flywheel.core.iteration import Iteration, Stage, record_key
 from flywheel.journey import final_key, recorded
 from flywheel.loop import run
@@ -56,7 +56,8 @@ def test_every_record_says_which_code_wrote_it():
     run(world.ports(), iterations=1)
     keys = [*world.records.keys("iterations/"), *world.records.keys("final/")]
     assert len(keys) == 13
-    assert {world.records.read(key)["flywheel"] for key in keys} == {CODE_VERSION}
+    said = [world.records.read(key) for key in keys]
+    assert {(record["flywheel"], record["loop"]) for record in said} == {(CODE_VERSION, LOOP_VERSION)}
 
 
 def test_every_record_with_a_version_of_a_table_says_what_it_holds():
@@ -150,30 +151,51 @@ def test_a_policy_of_another_contract_is_refused():
         run(replace(world.ports(), contract=lambda: "new"), iterations=1)
 
 
-@pytest.mark.parametrize(("recorded_by", "name"), [("0.0.9", "0.0"), ("1.1.0", "1.1")])
-def test_an_iteration_that_another_release_began_is_refused_unless_that_is_accepted(recorded_by, name):
+@pytest.mark.parametrize("recorded_by", ["0.0.9", "1.1.0"])
+def test_an_iteration_of_another_loop_version_is_refused_unless_that_is_accepted(recorded_by):
     world = stopped("relabel")
-    edited(world, record_key(1, "collect"), flywheel=recorded_by)
-    with pytest.raises(ResumeError) as caught:
+    edited(world, record_key(1, "collect"), flywheel=recorded_by, loop=LOOP_VERSION + 1)
+    before = contents(world.ports())
+    with pytest.raises(OtherLoopError) as caught:
         run(world.ports(), iterations=1)
-    assert str(caught.value) == (
-        f"iteration 1, collect: was recorded by flywheel {recorded_by}, this is {CODE_VERSION}. "
-        f"Finish the iteration with flywheel {name}, or accept that two versions make it: --accept-version"
+    assert caught.value.differs == (
+        f"iteration 1, collect: was recorded by flywheel {recorded_by}, loop version {LOOP_VERSION + 1}; "
+        f"this is {CODE_VERSION}, loop version {LOOP_VERSION}"
     )
+    assert str(caught.value).endswith(
+        f". Finish the iteration with flywheel {recorded_by}, or accept that two make it: --accept-version"
+    )
+    assert contents(world.ports()) == before
     assert run(world.ports(), iterations=1, accept_version=True).remaining() == ()
 
 
-def test_a_patch_of_the_same_release_goes_on():
+def test_a_record_that_lacks_what_this_loop_records_is_refused_by_its_loop_version():
     world = stopped("relabel")
-    edited(world, record_key(1, "collect"), flywheel=f"{release(CODE_VERSION)}.99")
+    records = MemoryRecords()
+    for key in world.records.keys(""):
+        record = world.records.read(key)
+        records.write(key, {"flywheel": "9.0.0", "loop": 9} if key == record_key(1, "plan") else record)
+    world.records = records
+    with pytest.raises(OtherLoopError, match=r"iteration 1, plan: .* 9\.0\.0, loop version 9"):
+        run(world.ports(), iterations=1)
+
+
+@pytest.mark.parametrize("recorded_by", ["0.0.9", f"{CODE_VERSION}.post1", "9.0.0"])
+def test_another_release_of_the_same_loop_version_goes_on(recorded_by):
+    world = stopped("relabel")
+    edited(world, record_key(1, "collect"), flywheel=recorded_by)
     assert run(world.ports(), iterations=1).remaining() == ()
+
+
+def test_records_from_before_there_were_loop_versions_are_of_the_first():
+    assert loop_version({"flywheel": "0.1.0"}) == 1
 
 
 def test_a_new_release_goes_on_from_a_finished_iteration():
     world = World()
     run(world.ports(), iterations=0)
     for stage in Iteration(number=0).stages:
-        edited(world, record_key(0, stage), flywheel="0.0.9")
+        edited(world, record_key(0, stage), flywheel="0.0.9", loop=LOOP_VERSION + 1)
     assert run(world.ports(), iterations=1).number == 1
     assert recorded(0, world.ports()).outcomes[Stage.INGEST]["flywheel"] == "0.0.9"
 

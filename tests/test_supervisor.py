@@ -48,17 +48,17 @@ class Killer(Notebook):
             raise KilledError
 
 
-def test_an_iteration_of_another_release_ends_a_run_as_wrong_input(tmp_path):
+def test_an_iteration_of_another_loop_version_ends_a_run_as_wrong_input(tmp_path):
     store = str(tmp_path)
     with pytest.raises(KilledError):
         run(wiring.local(small_config(), store, Killer()), iterations=0)
     stages = tmp_path / "records" / "iterations" / "0000"
     ingested = stages / "ingest.json"
-    ingested.write_bytes(seal(unseal(ingested.read_bytes(), name="") | {"flywheel": "0.0.1"}, name=""))
+    ingested.write_bytes(seal(unseal(ingested.read_bytes(), name="") | {"flywheel": "0.0.1", "loop": 0}, name=""))
     owner = Supervisor(config=small_config(), store=store)
     refused = owner.run(iterations=0, until=None)
     assert refused.exit_code == 2
-    assert "iteration 0, ingest: was recorded by flywheel 0.0.1" in refused.message
+    assert "iteration 0, ingest: was recorded by flywheel 0.0.1, loop version 0;" in refused.message
     assert not (stages / "relabel.json").exists()
 
 

@@ -47,6 +47,10 @@ class PolicyLineageView(BaseModel):
     excluded: Annotated[
         int | None, Field(description="Labelled episodes that recalls left out; null: not known", examples=[0])
     ]
+    made_by: Annotated[
+        list[str],
+        Field(description="Versions of flywheel that made it, in order", examples=[["0.1.0", "0.2.0"]]),
+    ]
     unreadable: Annotated[str | None, Field(description="Why the data cannot be read any more", examples=[None])]
 
     @classmethod
@@ -60,6 +64,7 @@ class PolicyLineageView(BaseModel):
             episodes=None if used is None else [_row(EpisodesUsed, row) for row in used],
             labels=None if labels is None else [_row(LabelsUsed, row) for row in labels],
             excluded=found.excluded,
+            made_by=list(found.made_by),
             unreadable=found.unreadable,
         )
 

@@ -35,6 +35,7 @@ def policy(
     data = ", ".join(f"{table} version {number}" for table, number in about.trained_on.items())
     say(f"{about.policy_id}  iteration {about.iteration}  sha256 {about.digest}")
     say(f"parent: {about.parent or 'none'}; children: {', '.join(found.children) or 'none'}")
+    say(f"made by: flywheel {', '.join(found.made_by)}")
     say(f"trained on: {data}; recalls: {', '.join(map(str, about.recalls)) or 'none'}")
     if found.unreadable:
         say(f"its data cannot be read any more: {found.unreadable}")

@@ -21,7 +21,7 @@ Until = Annotated[
     float | None, typer.Option(min=0.0, max=1.0, help="Stop early at this mean success rate of the live version.")
 ]
 AcceptVersion = Annotated[
-    bool, typer.Option("--accept-version", help="Go on with an iteration that another release of flywheel began.")
+    bool, typer.Option("--accept-version", help="Go on with an iteration that another loop version of flywheel began.")
 ]
 Address = Annotated[
     str | None,

@@ -109,6 +109,8 @@ class PolicyLineage:
     labels: tuple[LabelsUsed, ...] | None = None
     excluded: int | None = None
     """Labelled episodes that recalls left out."""
+    made_by: tuple[str, ...] = ()
+    """Versions of flywheel, in order."""
     unreadable: str | None = None
     """Why the data cannot be read any more."""
 

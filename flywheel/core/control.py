@@ -99,6 +99,8 @@ class Deployment:
     reason: str
     iteration: int | None
     """The one whose gate decided; None where a person did."""
+    owner: str | None = None
+    """The process whose stage deployed it, and serves it; None where a person decided."""
 
 
 class Control:
@@ -240,6 +242,7 @@ class Control:
                 how=entry.action,
                 reason=entry.reason,
                 iteration=entry.details["iteration"],
+                owner=entry.details.get("owner"),
             )
         )
 

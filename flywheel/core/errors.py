@@ -6,6 +6,7 @@ FlywheelError
 │   └── OlderStoreError      the store is of an older schema version
 ├── EpisodeError         an episode's arrays do not make an episode
 ├── ResumeError          what is there is not what was recorded; nothing was done on top of it
+│   └── OtherLoopError       stages of another loop version recorded it
 ├── IterationError       a stage was recorded out of order or with the wrong products
 ├── RefusalError         what is asked for is not possible as things stand; nothing was done
 │   ├── UnknownError         there is no such iteration, campaign, policy version, ...
@@ -13,7 +14,8 @@ FlywheelError
 │   └── ReplayError          an idempotency key was used before for something else
 ├── StoppedError         what ran was told to stop
 │   ├── CancelledError       by a person
-│   └── StageTimeoutError    it took longer than its stage may
+│   ├── StageTimeoutError    it took longer than its stage may
+│   └── TakenOverError       another process goes on with it
 ├── StoreError           the store could not do what was asked
 │   ├── ChronicleError       entries of the chronicle contradict one another
 │   ├── RecordExistsError    a record is already there; somebody else wrote it first
@@ -68,6 +70,15 @@ class ResumeError(FlywheelError):
     """What is there is not what was recorded, or other code recorded it; nothing was done on top of it."""
 
 
+class OtherLoopError(ResumeError):
+    """Stages of another loop version recorded it, and this one's cannot go on from that."""
+
+    def __init__(self, differs: str, *, remedy: str) -> None:
+        super().__init__(f"{differs}. {remedy}")
+        self.differs = differs
+        """Who recorded what, in words."""
+
+
 class IterationError(FlywheelError):
     """A stage was recorded out of order or without what it must produce."""
 
@@ -98,6 +109,10 @@ class CancelledError(StoppedError):
 
 class StageTimeoutError(StoppedError):
     """It took longer than its stage may."""
+
+
+class TakenOverError(StoppedError):
+    """Another process goes on with it, or is to: nothing is over, and all is as after a crash of this one."""
 
 
 class StoreError(FlywheelError):

@@ -38,8 +38,10 @@ def endpoint_of(config: Config, store: str, api: Mapping[str, Any]) -> ServeEndp
     )
 
 
-def ticks_of(workshop: Workshop, chronicle: Chronicle, endpoint: Endpoint) -> tuple[Callable[[], object], ...]:
-    """Each looks at the chronicle, and takes the step that is due."""
+def ticks_of(
+    workshop: Workshop, chronicle: Chronicle, endpoint: Endpoint, *, owner: str
+) -> tuple[Callable[[], object], ...]:
+    """Each looks at the chronicle, and takes the step that is due. `owner`: this process, as the chronicle names it."""
     control = workshop.config.control
     asking: Any = {
         "chronicle": chronicle,
@@ -48,7 +50,7 @@ def ticks_of(workshop: Workshop, chronicle: Chronicle, endpoint: Endpoint) -> tu
         "max_queued": control.max_queued,
     }
     return (
-        Steering(chronicle=chronicle, endpoint=endpoint, by=SUPERVISOR).tick,
+        Steering(chronicle=chronicle, endpoint=endpoint, by=SUPERVISOR, owner=owner).tick,
         Campaigns(**asking).tick,
         Schedules(**asking).tick,
         Failures(chronicle=chronicle, records=workshop.records, allowed=control.failed_episodes_rate).tick,

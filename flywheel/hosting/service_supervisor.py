@@ -31,6 +31,7 @@ from flywheel.metrics.live import LiveMetrics
 from flywheel.narration import Narration
 from flywheel.observers import Observers
 from flywheel.ports import Ports
+from flywheel.presence import StoredPresence
 from flywheel.service.driver import SUPERVISOR, Driver
 from flywheel.service.hearing import Hearing
 from flywheel.service.pedal import Pedal
@@ -47,7 +48,7 @@ HARD_STOP_S = 7.0
 """What does not stop within this after it was told to is ended together with this process, which Ray starts again."""
 
 DISMISSAL_S = 5.0
-"""For webhooks' attempts that are under way when the service ends."""
+"""When the service ends: for what is turned to stop, and for webhooks' attempts that are under way."""
 
 log = logging.getLogger(__name__)
 
@@ -90,8 +91,11 @@ class ServiceSupervisor:
         workshop = Workshop(config=config, store=store)
         self._chronicle = workshop.chronicle()
         self._follower = self._parts.enter_context(Follower(chronicle=self._chronicle))
+        owner = str(this_process())
         self._pedal = Pedal(
-            control=lambda: self._follower.control, stage_timeout_s=config.control.stage_timeout_hours * 3600
+            control=lambda: self._follower.control,
+            stage_timeout_s=config.control.stage_timeout_hours * 3600,
+            owner=owner,
         )
         self._hearing = Hearing(started=self._pedal.stage_started)
         self._narration = self._parts.enter_context(Narration(store=store, others=self._hearing))
@@ -106,16 +110,15 @@ class ServiceSupervisor:
             chronicle=self._chronicle,
             turning=_Turning(config=config, store=store, ports=ports, narration=self._narration),
             pedal=self._pedal,
-            owner=str(this_process()),
+            presence=StoredPresence(objects=workshop.objects, owner=owner),
+            owner=owner,
         )
-        self._ticks = ticks_of(workshop, self._chronicle, endpoint)
+        self._driving = Thread(target=self._driver.drive, name="driver", daemon=True)
+        self._ticks = ticks_of(workshop, self._chronicle, endpoint, owner=owner)
         self._deliveries = deliveries_of(workshop, self._chronicle, self._live.webhook_failed)
         self._deliveries.start()
-        for name, work in {
-            "driver": self._driver.drive,
-            "ticks": self._tick,
-            "hard-stop": self._end_what_hangs,
-        }.items():
+        self._driving.start()
+        for name, work in {"ticks": self._tick, "hard-stop": self._end_what_hangs}.items():
             Thread(target=work, name=name, daemon=True).start()
 
     def progress(self) -> Progress | None:
@@ -131,9 +134,10 @@ class ServiceSupervisor:
         self._driver.nudge()
 
     def stop(self) -> None:
-        """Begins nothing more, and records how the webhooks' attempts ended. What is turned ends with the process."""
+        """Begins nothing more, leaves what is turned to who comes next, and records how webhooks' attempts ended."""
         self._driver.stop()
         self._deliveries.stop(DISMISSAL_S)
+        self._driving.join(DISMISSAL_S)
 
     def _tick(self) -> None:
         while True:
@@ -187,7 +191,10 @@ def ensure(args: Mapping[str, Any]) -> Any:
 
 
 def dismiss() -> None:
-    """Before Ray ends: what the supervisor has under way outside of it is recorded. Nobody may be there."""
+    """Before Ray ends: what the supervisor turns is left to another, and what it has under way outside is recorded.
+
+    Nobody may be there.
+    """
     for name in _supervisors():
         _stop(name)
 
@@ -200,4 +207,4 @@ def _supervisors() -> Sequence[str]:
 
 def _stop(name: str) -> None:
     with suppress(ValueError, RayError):
-        ray.get(ray.get_actor(name, namespace=NAMESPACE).stop.remote(), timeout=2 * DISMISSAL_S)
+        ray.get(ray.get_actor(name, namespace=NAMESPACE).stop.remote(), timeout=3 * DISMISSAL_S)

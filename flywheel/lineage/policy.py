@@ -31,6 +31,8 @@ class PolicyLineage:
     """Task, labeler, labeler version and number of labels."""
     unreadable: str | None
     """Why the data cannot be read any more."""
+    made_by: tuple[str, ...]
+    """Versions of flywheel that recorded the stages which made it, in order."""
     gate: Mapping[str, Any] | None
     """What the evaluation recorded."""
     deployments: tuple[Mapping[str, Any], ...]
@@ -76,6 +78,7 @@ def policy_lineage(store: Store, given: str) -> PolicyLineage:
         excluded=excluded,
         labelers=labelers,
         unreadable=unreadable,
+        made_by=_made_by(version.iteration, iterations),
         gate=_gate(name, iterations),
         deployments=_deployments(name, iterations),
     )
@@ -97,6 +100,13 @@ def _counted(episodes: Sequence[EpisodeSummary]) -> tuple[tuple[str, str, str, s
 
 def _sorted_counts(rows: Iterable[tuple[Any, ...]]) -> tuple[Any, ...]:
     return tuple((*row, count) for row, count in sorted(Counter(rows).items()))
+
+
+def _made_by(number: int, iterations: Sequence[Iteration]) -> tuple[str, ...]:
+    outcomes = [some.outcomes for some in iterations if some.number == number]
+    until = list(Stage).index(Stage.TRAIN)
+    making = [found[stage]["flywheel"] for found in outcomes for stage in list(Stage)[: until + 1] if stage in found]
+    return tuple(dict.fromkeys(making))
 
 
 def _gate(name: str, iterations: Sequence[Iteration]) -> Mapping[str, Any] | None:

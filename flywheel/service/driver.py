@@ -3,6 +3,7 @@
 import logging
 import traceback
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import partial
 from threading import Event
 from time import monotonic
@@ -15,9 +16,11 @@ from flywheel.core.errors import (
     CancelledError,
     ConflictError,
     FlywheelError,
+    OtherLoopError,
     RecordExistsError,
     StoppedError,
     StoreUnavailableError,
+    TakenOverError,
 )
 from flywheel.core.iteration import Iteration
 from flywheel.ports import Chronicle, Decide
@@ -52,8 +55,31 @@ class Turning(Protocol):
         ...
 
 
+class Presence(Protocol):
+    """How processes that could turn one iteration know of one another."""
+
+    def shown(self) -> AbstractContextManager[None]:
+        """Within the block, others see that this process lives. StoreError."""
+        ...
+
+    def lives(self, owner: str) -> bool:
+        """Whether the process, as the chronicle names it, is to be left to what it turns. StoreError."""
+        ...
+
+    def left(self, owner: str) -> bool:
+        """Of one that does not live: whether it ended in order. StoreError."""
+        ...
+
+    def forget(self, owner: str) -> None:
+        """It turns nothing any more."""
+        ...
+
+
 class Driver:
-    """Reads the chronicle, turns what is due, appends what came of it. It may die at any time."""
+    """Reads the chronicle, turns what is due, appends what came of it. It may die at any time.
+
+    Of several on one store, of other releases too, one turns. Where it ends, another goes on.
+    """
 
     def __init__(
         self,
@@ -61,11 +87,12 @@ class Driver:
         chronicle: Chronicle,
         turning: Turning,
         pedal: Pedal,
+        presence: Presence,
         owner: str,
         clock: Callable[[], float] = monotonic,
     ) -> None:
         """`owner`: this process, as others should read it."""
-        self._clock = clock
+        self._clock, self._presence = clock, presence
         self._chronicle, self._turning, self._pedal, self._owner = chronicle, turning, pedal, owner
         self._woken, self._stopped = Event(), Event()
         self._mended = False
@@ -97,12 +124,13 @@ class Driver:
         self._woken.set()
 
     def stop(self) -> None:
-        """After what runs now."""
+        """Begins nothing more, and leaves what runs now to others."""
+        self._pedal.leave()
         self._stopped.set()
         self._woken.set()
 
     def step(self) -> bool:
-        """Turns the iteration that is due. False: none is.
+        """Turns the iteration that is due. False: none is, or another process turns it.
 
         StoreUnavailableError, RecordExistsError: it is due still.
         """
@@ -110,20 +138,43 @@ class Driver:
         if not self._mended or (status is not None and status.state is IterationState.QUEUED):
             self._turning.mend()  # A new iteration is planned from the records of those before it.
             self._mended = True
-        if status is None:
+        if status is None or self._is_anothers(status):
             return False
-        self._append(partial(iterations.start, number=status.number, by=SUPERVISOR, owner=self._owner))
-        self._pedal.release(status.number)
-        try:
-            self._carry_out(status)
-        finally:
-            self._pedal.lift()
+        with self._presence.shown():
+            if not self._take(status):
+                return False
+            self._pedal.release(status.number, since=len(self._chronicle.control().entries))
+            try:
+                self._carry_out(status)
+            except TakenOverError as gone:
+                log.info("%s", gone)
+                self._turning.rest()
+            finally:
+                self._pedal.lift()
+        return True
+
+    def _is_anothers(self, status: IterationStatus) -> bool:
+        """Whether somebody else turns it, and lives."""
+        known = status.state is IterationState.RUNNING and status.owner is not None and status.owner != self._owner
+        return known and self._presence.lives(str(status.owner))
+
+    def _take(self, status: IterationStatus) -> bool:
+        """Whether it is ours now; of several who see that nobody turns it, one has it."""
+        number = status.number
+        handed_over = status.owner is not None and self._presence.left(status.owner)
+        start = partial(iterations.start, number=number, by=SUPERVISOR, owner=self._owner, seen=status)
+        self._append(partial(start, handed_over=handed_over))
+        if self._chronicle.control().iterations[number].owner != self._owner:
+            return False
+        if status.owner not in (None, self._owner):
+            log.info("iteration %d goes on here; it was turned by %s", number, status.owner)
+            self._presence.forget(str(status.owner))
         return True
 
     def _carry_out(self, status: IterationStatus) -> None:
         control, number = self._chronicle.control(), status.number
-        if (stopped := self._pedal()) is not None:
-            return self._finish(number, IterationState.CANCELLED, str(stopped))
+        if (told := self._pedal()) is not None:
+            return self._end(number, told)
         if (starts := starts_of_stage(control, number)) > MAX_STARTS:
             place = f"in the stage after {last_stage(control, number)}"
             return self._finish(
@@ -131,22 +182,43 @@ class Driver:
             )
         try:
             iteration = self._turning.turn(status)
+        except OtherLoopError as other:
+            return self._begin_anew(number, other)
         except StoppedError as stopped:
-            self._turning.rest()  # What was stopped leaves nothing that computes, or holds a GPU.
-            cancelled = isinstance(stopped, CancelledError)
-            return self._finish(number, IterationState.CANCELLED if cancelled else IterationState.FAILED, str(stopped))
+            return self._end(number, stopped)
         except (StoreUnavailableError, RecordExistsError):
             raise
         except FlywheelError as failure:
-            return self._finish(number, IterationState.FAILED, str(failure))
+            return self._fail(number, str(failure))
         except Exception as failure:
             log.exception("iteration %d", number)
-            return self._finish(number, IterationState.FAILED, "".join(traceback.format_exception(failure)[-3:]))
-        return self._append(partial(iterations.conclude, turned=iteration, by=SUPERVISOR))
+            return self._fail(number, "".join(traceback.format_exception(failure)[-3:]))
+        self._append(partial(iterations.conclude, turned=iteration, by=SUPERVISOR, owner=self._owner))
+
+    def _end(self, number: int, stopped: StoppedError) -> None:
+        if isinstance(stopped, TakenOverError):
+            raise stopped
+        self._turning.rest()  # What was stopped leaves nothing that computes, or holds a GPU.
+        cancelled = isinstance(stopped, CancelledError)
+        self._finish(number, IterationState.CANCELLED if cancelled else IterationState.FAILED, str(stopped))
+
+    def _fail(self, number: int, reason: str) -> None:
+        """TakenOverError: it failed because what it needs ends together with this process, or is another's by now."""
+        if isinstance(gone := self._pedal(), TakenOverError):
+            raise gone
+        self._finish(number, IterationState.FAILED, reason)
+
+    def _begin_anew(self, number: int, other: OtherLoopError) -> None:
+        """The new one is asked for first: a campaign whose last iteration is cancelled would pause."""
+        self._append(partial(iterations.begin_anew, number=number, by=SUPERVISOR, reason=other.differs))
+        status = next(some for some in self._chronicle.control().iterations.values() if some.retry_of == number)
+        reason = f"{other.differs}, which cannot finish it: iteration {status.number} begins it anew"
+        self._finish(number, IterationState.CANCELLED, reason)
 
     def _finish(self, number: int, state: IterationState, reason: str) -> None:
+        finish = partial(iterations.finish, number=number, state=state, by=SUPERVISOR, reason=reason)
         try:
-            self._append(partial(iterations.finish, number=number, state=state, by=SUPERVISOR, reason=reason))
+            self._append(partial(finish, owner=self._owner))
         except ConflictError:
             log.info("iteration %d was over already", number)
 
@@ -162,13 +234,13 @@ def due(control: Control) -> IterationStatus | None:
 
 
 def starts_of_stage(control: Control, number: int) -> int:
-    """How often the iteration was begun by another process since its last stage ended."""
+    """How often the iteration was begun since its last stage ended, but by those to whom it was handed over."""
     starts = 0
     for entry in control.entries:
         if entry.subject == f"iterations/{number}":
             if entry.action is Action.STAGE_COMPLETED:
                 starts = 0
-            starts += entry.action is Action.ITERATION_STARTED
+            starts += entry.action is Action.ITERATION_STARTED and not entry.details.get("handed_over", False)
     return starts
 
 

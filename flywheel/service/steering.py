@@ -13,10 +13,14 @@ log = logging.getLogger(__name__)
 
 
 class Steering:
-    """Deploys what a person promoted or rolled back to. What a gate promoted, the stage itself deploys and proves."""
+    """Deploys what a person promoted or rolled back to, and what a gate promoted in another process on this store.
 
-    def __init__(self, *, chronicle: Chronicle, endpoint: Endpoint, by: str) -> None:
-        self._chronicle, self._endpoint, self._by = chronicle, endpoint, by
+    What this process turned, its stage deploys and proves.
+    """
+
+    def __init__(self, *, chronicle: Chronicle, endpoint: Endpoint, by: str, owner: str) -> None:
+        """`owner`: this process, as the chronicle names it."""
+        self._chronicle, self._endpoint, self._by, self._owner = chronicle, endpoint, by, owner
         self._followed: int | None = None
         """The number of the newest deployment that was dealt with."""
 
@@ -26,7 +30,7 @@ class Steering:
             return
         with self._endpoint.reserved():  # What is newest may be another one by then, which a stage has deployed.
             newest = self._chronicle.control().deployments[-1]
-            if newest.iteration is None or self._followed is None:
+            if newest.owner != self._owner:
                 self._follow(newest)
             self._followed = newest.number
 
@@ -41,6 +45,8 @@ class Steering:
             raise
         except FlywheelError as failure:
             log.error("%s cannot be served: %s", deployment.policy_id, failure)
+            if deployment.iteration is not None and self._followed is not None:
+                return  # Where it was deployed, it was proven: it stays live there.
             self._chronicle.append(partial(self._back, deployment=deployment, reason=str(failure)))
 
     def _back(self, control: Control, deployment: Deployment, reason: str) -> Draft | None:

@@ -35,6 +35,7 @@ def _promote(candidate: str, reason: str, iteration: Iteration, ports: Ports) ->
         iteration=iteration.number,
         judged_against=iteration.live,
         reason=reason,
+        owner=ports.owner,
     )
     try:
         ports.chronicle.append(decide)

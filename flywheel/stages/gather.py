@@ -8,7 +8,7 @@ from typing import Any
 
 from flywheel.core.behaviour import Behaviour
 from flywheel.core.episode import EpisodeRequest, EpisodeSummary, Outcome
-from flywheel.core.errors import StoppedError
+from flywheel.core.errors import StoppedError, TakenOverError
 from flywheel.core.label_errors import EXACT, LabelErrors
 from flywheel.core.policy import SuccessRate
 from flywheel.ports import Part, Ports
@@ -46,10 +46,14 @@ def gather(
 
 
 def _stopped(parts: Sequence[Part], transaction: str, ports: Ports) -> StoppedError:
-    """What was finished is kept: under a name of its own, because the stage is not done."""
-    if parts:
+    """What was finished is kept: under a name of its own, because the stage is not done.
+
+    Not where somebody else goes on with the stage, who makes all of it.
+    """
+    stopped = ports.brake() or StoppedError(f"{transaction}: stopped")
+    if parts and not isinstance(stopped, TakenOverError):
         ports.episodes.commit(parts, transaction=_stopped_name(transaction))
-    return ports.brake() or StoppedError(f"{transaction}: stopped")
+    return stopped
 
 
 def _stopped_name(transaction: str) -> str:

@@ -8,8 +8,11 @@ checkpoints/<policy id>/<update>/               files to go on training from, ma
 videos/<episode id>.mp4                         made when somebody wants to look
 logs/iterations/<number>/<time>-<digest>.jsonl  what was logged about an iteration, in order
 quarantine/<time>/<key>                         what a repair took out of the way
+presence/<digest>.json                          while a process turns an iteration: that it lives
 probe-<name>                                    there for a moment while a run starts
 """
+
+from hashlib import sha256
 
 IDENTITY = "flywheel.json"
 EPISODES = "episodes"
@@ -20,6 +23,9 @@ POLICIES = "policies/"
 CHECKPOINTS = "checkpoints/"
 VIDEOS = "videos/"
 LOGS = "logs/iterations/"
+PRESENCE = "presence/"
+DIGITS = 16
+"""Of a digest in a name."""
 
 
 def record(key: str) -> str:
@@ -60,6 +66,11 @@ def logs(number: int) -> str:
 def quarantined(time: str, key: str) -> str:
     """Where a repair moves the object."""
     return f"quarantine/{time}/{key}"
+
+
+def presence(owner: str) -> str:
+    """What a process shows of itself while it turns an iteration."""
+    return f"{PRESENCE}{sha256(owner.encode()).hexdigest()[:DIGITS]}.json"
 
 
 def probe(name: str) -> str:

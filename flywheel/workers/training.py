@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from flywheel.core.code_version import CODE_VERSION, release
+from flywheel.core.code_version import LOOP_VERSION
 from flywheel.core.contract import contract_digest
 from flywheel.core.errors import CheckpointError, RecordExistsError, TrainingError
 from flywheel.core.policy import PolicyVersion
@@ -212,7 +212,7 @@ class TrainingRun:
             **self._data.identity(),
             "batch_size": self._batch_size,
             "num_workers": self._place.num_workers,
-            "flywheel": release(CODE_VERSION),
+            "loop": LOOP_VERSION,
         }
         plain: dict[str, Any] = json.loads(json.dumps(made_from, default=sorted))  # sets have no order of their own
         return plain

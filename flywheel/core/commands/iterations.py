@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+from flywheel.core.code_version import CODE_VERSION
 from flywheel.core.control import Control, IterationState, IterationStatus
 from flywheel.core.entry import Action, Draft
-from flywheel.core.errors import ConflictError, UnknownError
+from flywheel.core.errors import ConflictError, TakenOverError, UnknownError
 from flywheel.core.iteration import Iteration, Stage
 
 
@@ -56,6 +57,22 @@ def retry(control: Control, number: int, *, by: str, max_queued: int) -> Draft:
     )
 
 
+def begin_anew(control: Control, number: int, *, by: str, reason: str) -> Draft | None:
+    """Queues an iteration in the place of one that nobody can finish, with its settings. None: that is done."""
+    status = iteration(control, number)
+    if any(some.retry_of == number for some in control.iterations.values()):
+        return None
+    return request(
+        control,
+        by=by,
+        overrides=status.overrides,
+        max_queued=len(control.queued) + 1,
+        campaign=status.campaign,
+        retry_of=number,
+        reason=reason,
+    )
+
+
 def cancel(control: Control, number: int, *, by: str, reason: str = "") -> Draft:
     """One that does not run is over at once; one that runs is asked to stop. ConflictError: it is over already."""
     status = iteration(control, number)
@@ -68,17 +85,35 @@ def cancel(control: Control, number: int, *, by: str, reason: str = "") -> Draft
     return _about(status, Action.CANCEL_REQUESTED, by=by, reason=reason, after=status.state)
 
 
-def start(control: Control, number: int, *, by: str, owner: str) -> Draft | None:
-    """By who turns it from now on. None: that is known."""
+def start(
+    control: Control,
+    number: int,
+    *,
+    by: str,
+    owner: str,
+    seen: IterationStatus | None = None,
+    handed_over: bool = False,
+) -> Draft | None:
+    """By who turns it from now on. None: that is known, or somebody else has it.
+
+    `seen`: as it was when nobody turned it, so that of several who saw that one has it; None: whoever does gives way.
+    `handed_over`: by who had it and ended in order.
+    """
     status = iteration(control, number)
     if status.state is IterationState.RUNNING and status.owner == owner:
         return None
-    return _about(status, Action.ITERATION_STARTED, by=by, after=IterationState.RUNNING, details={"owner": owner})
+    if seen is not None and (status.state, status.owner) != (seen.state, seen.owner):
+        return None
+    details = {"owner": owner, "flywheel": CODE_VERSION, "handed_over": handed_over}
+    return _about(status, Action.ITERATION_STARTED, by=by, after=IterationState.RUNNING, details=details)
 
 
-def complete_stage(control: Control, number: int, stage: str, *, by: str, summary: Mapping[str, Any]) -> Draft | None:
-    """None: that is known."""
+def complete_stage(
+    control: Control, number: int, stage: str, *, by: str, summary: Mapping[str, Any], owner: str | None = None
+) -> Draft | None:
+    """None: that is known. TakenOverError: as of `check_owner`."""
     status = iteration(control, number)
+    check_owner(control, number, owner)
     if stage in status.stages:
         return None
     return _about(status, Action.STAGE_COMPLETED, by=by, after=status.state, details={"stage": stage, **summary})
@@ -112,11 +147,13 @@ def finish(
     by: str,
     reason: str,
     details: Mapping[str, Any] | None = None,
+    owner: str | None = None,
 ) -> Draft:
-    """ConflictError: it is over already."""
+    """ConflictError: it is over already. TakenOverError: as of `check_owner`."""
     status = iteration(control, number)
     if status.state.is_terminal:
         raise ConflictError(f"iteration {number} is {status.state} already")
+    check_owner(control, number, owner)
     return _about(
         status,
         Action.ITERATION_FINISHED,
@@ -127,16 +164,27 @@ def finish(
     )
 
 
-def conclude(control: Control, turned: Iteration, *, by: str) -> Draft | None:
-    """How an iteration ended that was turned as far as it goes, or that it waits for approval. None: that is known."""
+def conclude(control: Control, turned: Iteration, *, by: str, owner: str | None = None) -> Draft | None:
+    """How an iteration ended that was turned as far as it goes, or that it waits for approval. None: that is known.
+
+    TakenOverError: as of `check_owner`.
+    """
     number = turned.number
     if iteration(control, number).state.is_terminal:
         return None
+    check_owner(control, number, owner)
     if turned.remaining():
         return wait_for_approval(control, number, by=by, reason=turned.outcomes[Stage.EVALUATE]["reason"])
     deployed = turned.outcomes[Stage.DEPLOY]
     state = IterationState.SUCCEEDED if deployed["deployed"] else IterationState.REJECTED
     return finish(control, number, state=state, by=by, reason=deployed["reason"])
+
+
+def check_owner(control: Control, number: int, owner: str | None) -> None:
+    """TakenOverError: the iteration is another process's by now. `owner`: who speaks of it; None: whoever may."""
+    has = iteration(control, number).owner
+    if owner is not None and has != owner:
+        raise TakenOverError(f"iteration {number} was taken over by {has}")
 
 
 def iteration(control: Control, number: int) -> IterationStatus:

@@ -1,5 +1,8 @@
 """Commands on which policy version is live. Each answers with the entry to be made, or refuses. Pure."""
 
+from dataclasses import replace
+
+from flywheel.core.commands.iterations import check_owner
 from flywheel.core.control import Control
 from flywheel.core.entry import Action, Draft
 from flywheel.core.errors import ConflictError
@@ -12,16 +15,28 @@ def promote(control: Control, policy_id: str, *, by: str, reason: str, iteration
 
 
 def promote_by_gate(
-    control: Control, policy_id: str, *, iteration: int, judged_against: str | None, reason: str
+    control: Control,
+    policy_id: str,
+    *,
+    iteration: int,
+    judged_against: str | None,
+    reason: str,
+    owner: str | None = None,
 ) -> Draft | None:
-    """None: it is live already. ConflictError: it was judged against a version that is not live any more."""
+    """None: it is live already. ConflictError: it was judged against a version that is not live any more.
+
+    TakenOverError: another process than `owner` turns the iteration by now.
+    """
     if control.live == policy_id:
         return None
+    if owner is not None:
+        check_owner(control, iteration, owner)
     if control.live != judged_against:
         raise ConflictError(
             f"{policy_id} was judged against {judged_against or 'no version'}, but now {control.live} is live"
         )
-    return promote(control, policy_id, by="gate", reason=reason, iteration=iteration)
+    draft = promote(control, policy_id, by="gate", reason=reason, iteration=iteration)
+    return replace(draft, details={**draft.details, "owner": owner})
 
 
 def why(policy_id: str, *, gate: tuple[str, str] | None, reason: str) -> str:

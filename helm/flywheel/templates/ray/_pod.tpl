@@ -48,6 +48,12 @@ spec:
         - {name: metrics, containerPort: 8080}
         - {name: serve, containerPort: {{ include "flywheel.port" $root }}}
       {{- include "flywheel.ray.probes" . | nindent 6 }}
+      {{- if eq .role "head" }}
+      lifecycle:
+        preStop:
+          # Another service goes on at once, and what fails while pods end is not taken for a failure.
+          exec: {command: [python, -m, flywheel.hosting.leaving, "127.0.0.1:6379"]}
+      {{- end }}
       resources:
         {{- include "flywheel.ray.resources" . | nindent 8 }}
       securityContext:
