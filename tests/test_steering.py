@@ -2,12 +2,13 @@
 
 from contextlib import contextmanager, nullcontext
 
+import pytest
 from chronicles import chronicle, doing
 from fakes import MemoryEndpoint, MemoryPolicies
 
 from flywheel.core.commands import iterations, policies
 from flywheel.core.entry import Action
-from flywheel.core.errors import EndpointError, StoreUnavailableError
+from flywheel.core.errors import EndpointError, StoreUnavailableError, VersionRefusedError
 from flywheel.service.steering import Steering
 
 
@@ -91,6 +92,26 @@ def test_a_version_that_cannot_be_served_gives_way_to_the_one_before():
         "supervisor",
         "cannot be served: it is damaged",
     )
+    assert told.control().live == "p0"
+
+
+def test_an_endpoint_that_is_slow_to_start_costs_no_version():
+    told, endpoint = chronicle(), Endpoint(p1=EndpointError("does not answer after 120 s"))
+    told.append(promoted("p0", iteration=0))
+    told.append(promoted("p1", iteration=1))
+    steering = Steering(chronicle=told, endpoint=endpoint, by="supervisor", owner="process 1")
+    with pytest.raises(EndpointError, match="does not answer"):
+        steering.tick()
+    endpoint.failures.clear()
+    steering.tick()
+    assert (told.control().live, endpoint.deployed) == ("p1", ["p1"])
+
+
+def test_a_version_that_is_refused_after_a_start_gives_way_too():
+    told, endpoint = chronicle(), Endpoint(p1=VersionRefusedError("weights are missing"))
+    told.append(promoted("p0", iteration=0))
+    told.append(promoted("p1", iteration=1))
+    Steering(chronicle=told, endpoint=endpoint, by="supervisor", owner="process 1").tick()
     assert told.control().live == "p0"
 
 

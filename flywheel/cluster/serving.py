@@ -23,7 +23,7 @@ from flywheel.cluster.policy_calls import OutageError, PolicyCalls
 from flywheel.cluster.serve_instance import APPLICATION, client, end_serve
 from flywheel.core.access import digest_of, new_secret
 from flywheel.core.episode import Floats
-from flywheel.core.errors import EndpointError
+from flywheel.core.errors import EndpointError, VersionRefusedError
 
 START_TIMEOUT_S = 120.0
 PATIENCE_S = 60.0
@@ -115,7 +115,7 @@ class ServeEndpoint:
         return self._reservation
 
     def deploy(self, policy_id: str) -> None:
-        """Returns when every replica answers with the version. EndpointError: one refuses it, and all go back.
+        """Returns when every replica answers with the version. VersionRefusedError: one refuses it, and all go back.
 
         A replica that has no machine for long is not waited for: it comes with the version that is served then.
         """
@@ -131,7 +131,9 @@ class ServeEndpoint:
             before = next((one["policy_version"] for one in refused if one["policy_version"] is not None), before)
             # Else a replica that restarts would look for the refused version and have none.
             self._attempt(before)
-            raise EndpointError(f"{policy_id} was refused, {before or 'nothing'} goes on: {refused[0]['refused']}")
+            raise VersionRefusedError(
+                f"{policy_id} was refused, {before or 'nothing'} goes on: {refused[0]['refused']}"
+            )
 
     def act(self, observations: Mapping[str, Floats], task: str) -> tuple[Floats, str]:
         """What every replica answers. EndpointError: they differ, one does not answer, or refuses, with its reason.

@@ -27,6 +27,7 @@ FlywheelError
 ├── EnvironmentFailure   an environment raised, hung or returned nonsense
 ├── TrainingError        the training job failed
 ├── EndpointError        the endpoint does not serve what it should
+│   ├── VersionRefusedError  a process of it cannot load the policy version
 │   └── DeadlineError        an action would have come after its deadline; none was given
 ├── FilmingError         an episode cannot be shown
 │   ├── OtherReplayError     its replay is not the episode that was recorded
@@ -157,6 +158,10 @@ class TrainingError(FlywheelError):
 
 class EndpointError(FlywheelError):
     """The endpoint does not serve what it should."""
+
+
+class VersionRefusedError(EndpointError):
+    """A process of the endpoint cannot load the policy version; the one before goes on."""
 
 
 class DeadlineError(EndpointError):

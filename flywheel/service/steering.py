@@ -6,7 +6,7 @@ from functools import partial
 from flywheel.core.commands import policies
 from flywheel.core.control import Control, Deployment
 from flywheel.core.entry import Draft
-from flywheel.core.errors import FlywheelError, StoreUnavailableError
+from flywheel.core.errors import CheckpointError, FlywheelError, StoreUnavailableError, VersionRefusedError
 from flywheel.ports import Chronicle, Endpoint
 
 log = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ class Steering:
         """The number of the newest deployment that was dealt with."""
 
     def tick(self) -> None:
-        """StoreUnavailableError: the store does not answer; the next call tries again."""
+        """StoreUnavailableError, and EndpointError after a start: the next call tries again."""
         if self._newest() == self._followed:
             return
         with self._endpoint.reserved():  # What is newest may be another one by then, which a stage has deployed.
@@ -44,6 +44,8 @@ class Steering:
         except StoreUnavailableError:
             raise
         except FlywheelError as failure:
+            if self._followed is None and not isinstance(failure, VersionRefusedError | CheckpointError):
+                raise  # An endpoint that is slow to start says nothing of the version that was live before.
             log.error("%s cannot be served: %s", deployment.policy_id, failure)
             if deployment.iteration is not None and self._followed is not None:
                 return  # Where it was deployed, it was proven: it stays live there.
