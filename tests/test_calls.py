@@ -1,6 +1,7 @@
 """What is told of calls to a store."""
 
 from pathlib import Path
+from threading import get_ident
 
 import pytest
 from seaweed import Seaweed
@@ -16,13 +17,15 @@ Heard = list[tuple[Operation, CallOutcome]]
 
 @pytest.fixture
 def heard(monkeypatch: pytest.MonkeyPatch) -> Heard:
-    """By this test alone."""
+    """By this test alone, of what it does itself: threads that others left look at their stores still."""
     monkeypatch.setattr(calls, "_hearers", [])
     some: Heard = []
+    here = get_ident()
 
     def note(operation: Operation, outcome: CallOutcome, seconds: float) -> None:
         assert seconds >= 0.0
-        some.append((operation, outcome))
+        if get_ident() == here:
+            some.append((operation, outcome))
 
     hear(note)
     return some

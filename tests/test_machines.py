@@ -1,5 +1,6 @@
 """A run on a cluster of several nodes, of which some vanish and some come."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -45,12 +46,19 @@ COLLECTING = "ray::_Collector.collect"
 """What Ray calls a collector at work."""
 
 
+def turn(store: Path, *, iterations: int) -> None:
+    """In this process."""
+    config = parse(SETTINGS, origin="machines")
+    wiring.check(config, str(store))
+    run(wiring.local(config, str(store), Notebook()), iterations=iterations)
+
+
 @pytest.mark.timeout(600)
 def test_nodes_may_vanish_and_come_while_an_iteration_runs(tmp_path: Path):
     store, undisturbed = tmp_path / "runs" / "machines", tmp_path / "undisturbed"
-    config = parse(SETTINGS, origin="machines")
-    wiring.check(config, str(undisturbed))
-    run(wiring.local(config, str(undisturbed), Notebook()), iterations=1)
+    turn(store, iterations=0)
+    shutil.copytree(store, undisturbed)
+    turn(undisturbed, iterations=1)
     write_config(tmp_path, SETTINGS)
     said, improvement = tmp_path / OUTPUT, store / "records" / "iterations" / "0001"
 

@@ -324,9 +324,9 @@ def test_filtered_cloning_learns_from_successes_only(tmp_path):
         turned(tmp_path / "store", suites=demonstrated, train={"algorithm": "filtered_bc", "num_updates": [1]})
 
 
-def test_an_embedded_ray_has_a_place_for_every_process():
+def test_an_embedded_ray_has_a_place_for_every_collector_and_a_gpu_for_every_training_worker():
     resources = small_config(resources={"num_collectors": 3, "num_train_workers": 2, "use_gpu": True}).resources
-    assert wiring.num_places(resources) >= 3 + 2 + 1
+    assert wiring.num_places(resources) == 3
     assert wiring.num_gpus(resources) == 2
     assert wiring.num_gpus(small_config().resources) == 0
 
