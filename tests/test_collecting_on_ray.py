@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 from time import sleep
+from typing import Any
 
 import pytest
 from counting import CountingCollectors, counting_requests, decide_fates
@@ -133,20 +134,24 @@ def test_a_collector_killed_mid_way_loses_and_duplicates_nothing(rig: Rig):
     assert all(re.match(r"collector \d is at work, on 127.0.0.2", event) for event in listener.events[1:])
 
 
+def counting(folder: Path, *, num_environments: int = 2, **settings: Any) -> tuple[RayCollectors, DeltaEpisodes]:
+    """Collectors on a store of their own in the folder, and its table."""
+    objects = open_objects(str(folder / "store"))
+    episodes = DeltaEpisodes(objects=objects)
+    make = CountingCollectors(
+        writer=DirectWriter(episodes),
+        policies=ObjectPolicies(objects=objects),
+        folder=folder,
+        num_environments=num_environments,
+    )
+    settings = {"episode_timeout_s": TIMEOUT_S, **settings}
+    return RayCollectors(collector=make, episodes=episodes, num_environments=num_environments, **settings), episodes
+
+
 def test_what_a_busy_collector_has_not_begun_is_made_by_one_that_has_nothing_to_do(
     ray_session: RaySession, tmp_path: Path
 ):
-    objects = open_objects(str(tmp_path / "store"))
-    episodes = DeltaEpisodes(objects=objects)
-    collectors = RayCollectors(
-        collector=CountingCollectors(
-            writer=DirectWriter(episodes), policies=ObjectPolicies(objects=objects), folder=tmp_path, num_environments=1
-        ),
-        episodes=episodes,
-        num_collectors=2,
-        num_environments=1,
-        episode_timeout_s=60.0,
-    )
+    collectors, _ = counting(tmp_path, num_collectors=2, num_environments=1, episode_timeout_s=60.0)
     decide_fates(tmp_path, {2: "last of 20"})  # Its collector was given every second one.
     parts, made = collectors.collect(counting_requests(20), DEMONSTRATOR, Listener())
     collectors.close()
@@ -158,18 +163,7 @@ def test_collecting_goes_on_with_those_that_there_are_places_for(
     ray_session: RaySession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(crew, "PATIENCE_S", 0.0)
-    objects = open_objects(str(tmp_path / "store"))
-    episodes = DeltaEpisodes(objects=objects)
-    collectors = RayCollectors(
-        collector=CountingCollectors(
-            writer=DirectWriter(episodes), policies=ObjectPolicies(objects=objects), folder=tmp_path, num_environments=2
-        ),
-        episodes=episodes,
-        num_collectors=2,
-        num_environments=2,
-        episode_timeout_s=TIMEOUT_S,
-        num_cpus=5.0,  # of eight
-    )
+    collectors, _ = counting(tmp_path, num_collectors=2, num_cpus=5.0)  # of eight
     decide_fates(tmp_path, {})
     listener = Listener()
     assert len(collectors.collect(counting_requests(10), DEMONSTRATOR, listener)[1]) == 10
@@ -273,19 +267,8 @@ def test_when_the_brake_is_pulled_what_was_finished_is_written(ray_session: RayS
     def brake() -> StoppedError | None:
         return CancelledError("enough") if listener.reports and listener.reports[-1][0] >= 3 else None
 
-    objects = open_objects(str(tmp_path / "store"))
-    episodes = DeltaEpisodes(objects=objects)
     decide_fates(tmp_path, {})
-    collectors = RayCollectors(
-        collector=CountingCollectors(
-            writer=DirectWriter(episodes), policies=ObjectPolicies(objects=objects), folder=tmp_path, num_environments=2
-        ),
-        episodes=episodes,
-        num_collectors=1,
-        num_environments=2,
-        episode_timeout_s=TIMEOUT_S,
-        brake=brake,
-    )
+    collectors, episodes = counting(tmp_path, num_collectors=1, brake=brake)
     requests = counting_requests(400)
     parts, made = collectors.collect(requests, DEMONSTRATOR, listener)
     collectors.close()

@@ -2,23 +2,21 @@
 
 import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
 from fakes import Notebook
 from faults import DEADLINE_S, OUTPUT, inspect, running, wait_until, write_config
 from machines import machines
+from small import small_settings
 
 from benchmarks.slow_robot import ID, STEP_VARIABLE
 from flywheel import wiring
 from flywheel.config import parse
 from flywheel.loop import run
 
-SETTINGS: dict[str, Any] = {
-    "name": "machines",
-    "seed": 3,
-    "iterations": 1,
-    "suites": [
+SETTINGS = small_settings(
+    name="machines",
+    suites=[
         {
             "suite": "gym",
             "module": "benchmarks.slow_robot",
@@ -27,20 +25,12 @@ SETTINGS: dict[str, Any] = {
             "demonstrations": {"episodes_per_task": 16},
         }
     ],
-    "network": {
-        "width": 16,
-        "num_latents": 2,
-        "num_blocks": 1,
-        "num_heads": 1,
-        "num_action_bins": 9,
-        "num_return_bins": 11,
-    },
-    "train": {"num_updates": [60, 400], "batch_size": 32, "checkpoint_every": 40, "warmup_updates": 5},
-    "collect": {"episodes_per_task": 100, "num_environments": 4},
-    "evaluate": {"episodes_per_task": 8, "final_episodes_per_task": 4},
-    "gate": {"max_pairs": 8, "batch": 8},
-    "resources": {"num_collectors": 4},
-}
+    train={"num_updates": [60, 400], "batch_size": 32, "checkpoint_every": 40, "warmup_updates": 5},
+    collect={"episodes_per_task": 100, "num_environments": 4},
+    evaluate={"episodes_per_task": 8, "final_episodes_per_task": 4},
+    gate={"max_pairs": 8, "batch": 8},
+    resources={"num_collectors": 4},
+)
 STEP_S = 0.02
 COLLECTING = "ray::_Collector.collect"
 """What Ray calls a collector at work."""

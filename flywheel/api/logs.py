@@ -26,7 +26,7 @@ class LogLineView(BaseModel):
     time: Annotated[str, Field(description="RFC 3339", examples=["2026-01-05T09:30:00.000Z"])]
     level: Annotated[Level, Field(description="How much it matters", examples=["warning"])]
     logger: Annotated[str, Field(description="The module that said it", examples=["flywheel.logs.narrator"])]
-    message: Annotated[str, Field(description="What it said", examples=["collector 3 died; replaced"])]
+    message: Annotated[str, Field(description="What it said", examples=["collector 3 is at work, on 10.0.0.7"])]
     process: Annotated[str, Field(description="What the process is", examples=["supervisor"])]
     pid: Annotated[int, Field(description="Its number on its machine", examples=[4711])]
     iteration: Annotated[int | None, Field(description="The iteration", examples=[3])]
